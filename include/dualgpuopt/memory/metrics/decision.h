@@ -1,0 +1,80 @@
+// A decision: the record of one climb of the recovery ladder, from the evidence to the reason it ended.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dualgpuopt/memory/core/clock.h"
+#include "dualgpuopt/memory/core/units.h"
+#include "dualgpuopt/memory/metrics/forecast.h"
+#include "dualgpuopt/memory/metrics/level.h"
+#include "dualgpuopt/memory/metrics/reading.h"
+
+namespace dualgpuopt::memory {
+
+/// What can be done to free memory, in the order in which a ladder tries it by default.
+enum class RecoveryStrategy { ClearCache, ReduceBatch, Offload, Terminate };
+[[nodiscard]] std::string_view to_string(RecoveryStrategy strategy);
+/// Reads "clear_cache" and the like, in any letter case.
+[[nodiscard]] Result<RecoveryStrategy> parse_recovery_strategy(std::string_view text);
+
+/// DryRun says what would be done and touches nothing.
+enum class ActionMode { DryRun, Execute };
+[[nodiscard]] std::string_view to_string(ActionMode mode);
+
+/// How one rung went. Freed and FreedNothing are what a fresh reading showed, whatever the callback claimed; under
+/// Verification::Callback they are the callback's word, and `used_after` is empty.
+enum class RungOutcome { WouldRun, Freed, FreedNothing, Failed, TimedOut, Unverified };
+[[nodiscard]] std::string_view to_string(RungOutcome outcome);
+
+/// One rung that was tried (or, in a dry run, would have been).
+struct RungRecord {
+  RecoveryStrategy strategy = RecoveryStrategy::ClearCache;
+  RungOutcome outcome = RungOutcome::WouldRun;
+  std::string detail;                ///< The callback's own words, its error, or why it was not measured.
+  std::optional<Bytes> used_before;  ///< Occupied bytes by the reading before the rung.
+  std::optional<Bytes> used_after;   ///< Occupied bytes by a fresh reading after it.
+  Duration took{};                   ///< From the call to the end of the settling.
+
+  friend bool operator==(const RungRecord&, const RungRecord&) = default;
+};
+
+/// Why a climb ended.
+enum class DecisionEnd {
+  TargetReached,    ///< A fresh reading showed the target's headroom (or, under Callback, a callback said so).
+  NothingToDo,      ///< The reading before the first rung already met the target.
+  LadderExhausted,  ///< Every rung was tried; the target was not reached.
+  NoRungs,          ///< No strategy of the ladder is registered.
+  DryRun,           ///< Nothing may be done: dry run, or the readings are simulated or replayed.
+  MeasurementLost,  ///< The device could not be read any more; nothing acts on stale data.
+  Stopped,          ///< The monitor was stopped during the climb.
+};
+[[nodiscard]] std::string_view to_string(DecisionEnd end);
+
+/// The record of one climb.
+struct Decision {
+  std::uint64_t id = 0;  ///< Counts from 1 in each monitor.
+  int gpu = 0;
+  TimeStamp started;
+  Duration took{};
+  Provenance provenance = Provenance::Driver;
+  ActionMode mode = ActionMode::DryRun;
+
+  Level level = Level::Normal;       ///< Evidence: the level that started the climb,
+  Reading evidence;                  ///< the reading behind it,
+  std::optional<Forecast> forecast;  ///< and the forecast of that moment.
+
+  Bytes target_used = 0;  ///< Occupied bytes at or under which the climb ends.
+  std::vector<RungRecord> rungs;
+  DecisionEnd end = DecisionEnd::DryRun;
+  std::string reason;  ///< One sentence.
+
+  /// Bytes freed between the first reading and the last, by the driver's count; negative if use grew meanwhile.
+  /// Empty if nothing was measured after a rung.
+  std::optional<SignedBytes> freed;
+};
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,94 @@
+// A reading: what a source said of one device's memory at one moment, or why it could not.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dualgpuopt/memory/core/clock.h"
+#include "dualgpuopt/memory/core/units.h"
+
+namespace dualgpuopt::memory {
+
+/// Where numbers come from. Only what a driver measured may be acted on.
+enum class Provenance { Driver, Simulated, Replayed };
+[[nodiscard]] std::string_view to_string(Provenance provenance);
+
+/// Whether a device can be believed now: Stale is an old reading, Unavailable is none at all.
+enum class DeviceStatus { Ok, Stale, Unavailable };
+[[nodiscard]] std::string_view to_string(DeviceStatus status);
+
+/// What `used` counts. Drivers with NVML's second memory ABI keep the driver's own reserve apart, older ones do not.
+enum class UsedMeaning { WithoutReserved, WithReserved };
+[[nodiscard]] std::string_view to_string(UsedMeaning meaning);
+
+/// A device's memory: total = reserved + used + free where all are known and `used_meaning` is WithoutReserved.
+struct MemoryUse {
+  Bytes used = 0;
+  std::optional<Bytes> total;
+  std::optional<Bytes> free;
+  std::optional<Bytes> reserved;
+  UsedMeaning used_meaning = UsedMeaning::WithReserved;
+
+  /// What counts against the capacity: total - free where both are known, else used.
+  [[nodiscard]] Bytes occupied() const { return total && free && *total >= *free ? *total - *free : used; }
+  /// 100 * occupied / total, so that 100 is reached when nothing is free; empty without a total.
+  [[nodiscard]] std::optional<double> occupied_percent() const;
+
+  /// With `used` and `total` as a recording has them: free is the rest, 0 when used exceeds total.
+  [[nodiscard]] static MemoryUse from_used_and_total(Bytes used, std::optional<Bytes> total);
+
+  friend bool operator==(const MemoryUse&, const MemoryUse&) = default;
+};
+
+enum class ProcessKind { Compute, Graphics, ComputeAndGraphics };
+[[nodiscard]] std::string_view to_string(ProcessKind kind);
+
+/// The memory one process holds on one device.
+struct ProcessMemory {
+  pid_t pid = 0;
+  std::optional<std::uint64_t> start_ticks;  ///< Start time in clock ticks after boot, read when measured; with the
+                                             ///< PID it names the process. Empty if the process cannot be seen.
+  std::optional<Bytes> used;                 ///< Empty where the driver does not say (WSL, some virtual machines).
+  ProcessKind kind = ProcessKind::Compute;
+  std::string name;  ///< Command name, empty if the process cannot be seen.
+
+  friend bool operator==(const ProcessMemory&, const ProcessMemory&) = default;
+};
+
+/// A device's processes, read less often than its memory: `time` says when. `reason` tells why there are no entries
+/// when the driver refused the list; it is empty when the list is good.
+struct ProcessList {
+  TimeStamp time;
+  std::vector<ProcessMemory> entries;
+  std::string reason;
+
+  /// Sum over the entries; empty if the list failed or any entry's use is not known.
+  [[nodiscard]] std::optional<Bytes> attributed() const;
+
+  friend bool operator==(const ProcessList&, const ProcessList&) = default;
+};
+
+/// One device at one moment. `memory` is engaged exactly when the source could read it, else `reason` says why not:
+/// an unavailable device never has numbers.
+struct Reading {
+  int gpu = 0;
+  TimeStamp time;
+  Provenance provenance = Provenance::Driver;
+  std::optional<MemoryUse> memory;
+  std::string reason;
+  std::shared_ptr<const ProcessList> processes;  ///< Null unless the source was asked for it.
+
+  [[nodiscard]] bool ok() const { return memory.has_value(); }
+  /// used minus what the processes hold; may be negative (shared pages), empty where not known.
+  [[nodiscard]] std::optional<SignedBytes> unattributed() const;
+
+  [[nodiscard]] static Reading unavailable(int gpu, TimeStamp time, Provenance provenance, std::string reason);
+};
+
+}  // namespace dualgpuopt::memory

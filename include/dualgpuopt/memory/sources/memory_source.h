@@ -1,0 +1,36 @@
+// The seam to the outside world: where readings come from.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "dualgpuopt/memory/core/error.h"
+#include "dualgpuopt/memory/metrics/device.h"
+#include "dualgpuopt/memory/metrics/reading.h"
+
+namespace dualgpuopt::memory {
+
+/// Memory is cheap (about 10 µs with NVML); the process list takes milliseconds and the driver's lock.
+enum class ReadDetail { Memory, MemoryAndProcesses };
+
+/// A driver, a recording or a simulation. Contract:
+/// - calls come one at a time, though not always from the same thread;
+/// - a device that cannot be read is a Reading with its reason, never an exception or an invented number;
+/// - readings are stamped with the clock that the source was made with, a replayed one with its own recorded time;
+/// - a call may block as long as the driver does: callers that cannot wait use a supervised reader.
+class MemorySource {
+ public:
+  virtual ~MemorySource() = default;
+
+  /// "nvml", "sim", "trace": as in --source.
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  [[nodiscard]] virtual Provenance provenance() const = 0;
+  /// The devices of this run, in the order of their index; calling it again looks again. Error: the source as a whole
+  /// gives no answer.
+  [[nodiscard]] virtual Result<std::vector<Device>> enumerate() = 0;
+  /// `gpu` is an index that the last enumerate() gave; any other is answered with an unavailable reading.
+  [[nodiscard]] virtual Reading read(int gpu, ReadDetail detail) = 0;
+};
+
+}  // namespace dualgpuopt::memory

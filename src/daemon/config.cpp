@@ -1,0 +1,1 @@
+#include "dualgpuopt/memory/core/units.h"

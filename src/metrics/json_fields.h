@@ -1,0 +1,39 @@
+// How the records of all rooms are put together; private to the library.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "dualgpuopt/memory/core/clock.h"
+#include "dualgpuopt/memory/metrics/decision.h"
+#include "dualgpuopt/memory/metrics/reading.h"
+
+namespace dualgpuopt::memory {
+
+/// Keeps the order in which fields are added.
+using JsonRecord = nlohmann::ordered_json;
+
+/// A record with the fields that all have: schema, type, t, time.
+[[nodiscard]] JsonRecord start_record(std::string_view type, const TimeStamp& time);
+
+/// `value` or null.
+template <typename T>
+[[nodiscard]] JsonRecord or_null(const std::optional<T>& value) {
+  return value ? JsonRecord(*value) : JsonRecord(nullptr);
+}
+/// The text, or null when it is empty.
+[[nodiscard]] JsonRecord or_null(const std::string& text);
+/// Rounded to the millisecond.
+[[nodiscard]] double rounded_seconds(double seconds);
+[[nodiscard]] JsonRecord seconds_or_null(const std::optional<Seconds>& seconds);
+
+/// The record of a reading, as to_json writes it, for records that contain one.
+[[nodiscard]] JsonRecord reading_record(const Reading& reading);
+[[nodiscard]] JsonRecord forecast_record(const Forecast& forecast, int gpu, Bytes used, Provenance provenance);
+
+/// One line of text.
+[[nodiscard]] std::string dump(const JsonRecord& record);
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,1 @@
+#include "dualgpuopt/memory/predictor/model_profile.h"

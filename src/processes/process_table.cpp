@@ -1,0 +1,1 @@
+#include "dualgpuopt/memory/processes/process_table.h"

@@ -1,0 +1,1 @@
+#include "dualgpuopt/memory/recovery/ladder.h"
