@@ -1,1 +1,102 @@
 #include "dualgpuopt/memory/alerts/thresholds.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cassert>
+
+namespace dualgpuopt::memory {
+namespace {
+
+constexpr std::array kHighestFirst{Level::Emergency, Level::Critical, Level::Warning};
+
+Result<void> check_percents(const AlertThresholds& thresholds) {
+  const double warning = thresholds.warning.percent;
+  const double critical = thresholds.critical.percent;
+  const double emergency = thresholds.emergency.percent;
+  // Written so that a value that is no number is refused too.
+  if (0 < warning && warning <= critical && critical <= emergency && emergency <= 100) return {};
+  return fail(ErrorCode::InvalidArgument,
+              fmt::format("the alert levels must satisfy 0 < warning <= critical <= emergency <= 100 percent, but are "
+                          "{}, {} and {}",
+                          warning, critical, emergency));
+}
+
+Result<void> check_free_bytes(const AlertThresholds& thresholds) {
+  std::optional<Bytes> higher;
+  for (const auto level : kHighestFirst) {
+    const auto& free = thresholds.of(level).free;
+    if (free && higher && *free < *higher) {
+      return fail(ErrorCode::InvalidArgument,
+                  fmt::format("the free bytes of the alert levels must not rise with the level, but {} has {} and a "
+                              "higher level {}",
+                              to_string(level), format_bytes(*free), format_bytes(*higher)));
+    }
+    if (free) higher = free;
+  }
+  return {};
+}
+
+Result<void> check_hysteresis(const AlertThresholds& thresholds) {
+  if (0 <= thresholds.hysteresis_percent && thresholds.hysteresis_percent < thresholds.warning.percent) return {};
+  return fail(ErrorCode::InvalidArgument,
+              fmt::format("the hysteresis must be at least 0 and less than the warning level's {} percent, but is {}",
+                          thresholds.warning.percent, thresholds.hysteresis_percent));
+}
+
+Result<void> check_durations(const AlertThresholds& thresholds) {
+  for (const auto level : kHighestFirst) {
+    if (thresholds.of(level).minimum_duration < Duration::zero()) {
+      return fail(ErrorCode::InvalidArgument,
+                  fmt::format("the minimum duration of the {} level is negative", to_string(level)));
+    }
+  }
+  if (thresholds.repeat_interval >= Duration::zero()) return {};
+  return fail(ErrorCode::InvalidArgument, "the repeat interval of alerts is negative; 0 means never");
+}
+
+}  // namespace
+
+std::string_view to_string(ThresholdKind kind) {
+  switch (kind) {
+    case ThresholdKind::Percent: return "percent";
+    case ThresholdKind::FreeBytes: return "free_bytes";
+  }
+  return "unknown";
+}
+
+std::optional<ThresholdKind> reached_half(const LevelThreshold& threshold, const MemoryUse& memory,
+                                          double hysteresis_percent) {
+  const auto percent = memory.occupied_percent();
+  if (!percent) return std::nullopt;
+  if (*percent >= threshold.percent - hysteresis_percent) return ThresholdKind::Percent;
+  if (!threshold.free || !memory.free) return std::nullopt;
+  const double most_free = static_cast<double>(*threshold.free) * (1 + hysteresis_percent / 100);
+  if (static_cast<double>(*memory.free) <= most_free) return ThresholdKind::FreeBytes;
+  return std::nullopt;
+}
+
+const LevelThreshold& AlertThresholds::of(Level level) const {
+  assert(level != Level::Normal);
+  switch (level) {
+    case Level::Emergency: return emergency;
+    case Level::Critical: return critical;
+    default: return warning;
+  }
+}
+
+Result<void> AlertThresholds::validate() const {
+  return check_percents(*this)
+      .and_then([this] { return check_free_bytes(*this); })
+      .and_then([this] { return check_hysteresis(*this); })
+      .and_then([this] { return check_durations(*this); });
+}
+
+LevelMatch match_level(const AlertThresholds& thresholds, const MemoryUse& memory) {
+  for (const auto level : kHighestFirst) {
+    if (const auto half = reached_half(thresholds.of(level), memory)) return {level, *half};
+  }
+  return {};
+}
+
+}  // namespace dualgpuopt::memory

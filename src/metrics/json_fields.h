@@ -25,13 +25,21 @@ template <typename T>
 }
 /// The text, or null when it is empty.
 [[nodiscard]] JsonRecord or_null(const std::string& text);
+
+/// `value` to so many decimals; a value that is not finite is left as it is, and is written as null.
+[[nodiscard]] double rounded(double value, int decimals);
+[[nodiscard]] JsonRecord rounded_or_null(const std::optional<double>& value, int decimals);
 /// Rounded to the millisecond.
 [[nodiscard]] double rounded_seconds(double seconds);
 [[nodiscard]] JsonRecord seconds_or_null(const std::optional<Seconds>& seconds);
+/// The nearest whole number, saturated at the limits of SignedBytes; null when it is not finite.
+[[nodiscard]] JsonRecord whole_bytes_or_null(double bytes);
 
 /// The record of a reading, as to_json writes it, for records that contain one.
 [[nodiscard]] JsonRecord reading_record(const Reading& reading);
-[[nodiscard]] JsonRecord forecast_record(const Forecast& forecast, int gpu, Bytes used, Provenance provenance);
+/// `used` is empty when the reading behind the forecast is gone.
+[[nodiscard]] JsonRecord forecast_record(const Forecast& forecast, int gpu, std::optional<Bytes> used,
+                                         Provenance provenance);
 
 /// One line of text.
 [[nodiscard]] std::string dump(const JsonRecord& record);

@@ -1,1 +1,53 @@
 #include "dualgpuopt/memory/recovery/ladder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string_view>
+
+namespace dualgpuopt::memory {
+namespace {
+
+// Far from the limit of 292 years, so that a time plus a duration never overflows.
+constexpr Duration kLongest = std::chrono::hours(24) * 366 * 100;
+
+std::optional<RecoveryStrategy> first_repeated(const std::vector<RecoveryStrategy>& rungs) {
+  std::set<RecoveryStrategy> seen;
+  const auto repeated = std::find_if(rungs.begin(), rungs.end(), [&](auto rung) { return !seen.insert(rung).second; });
+  return repeated == rungs.end() ? std::nullopt : std::optional(*repeated);
+}
+
+Result<void> check_duration(std::string_view field, Duration duration) {
+  if (duration < Duration::zero()) return fail(ErrorCode::InvalidArgument, fmt::format("{} is negative", field));
+  if (duration > kLongest) {
+    return fail(ErrorCode::InvalidArgument, fmt::format("{} is longer than a hundred years", field));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> LadderConfig::validate() const {
+  if (const auto repeated = first_repeated(rungs)) {
+    return fail(ErrorCode::InvalidArgument, fmt::format("rungs has {} twice", to_string(*repeated)));
+  }
+  if (!(target_percent > 0 && target_percent < 100)) {
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("target_percent is {}: expected more than 0 and less than 100", target_percent));
+  }
+  if (!(terminate_above_percent > 0 && terminate_above_percent <= 100)) {
+    return fail(ErrorCode::InvalidArgument, fmt::format("terminate_above_percent is {}: expected more than 0 and at "
+                                                        "most 100",
+                                                        terminate_above_percent));
+  }
+  if (rung_time_limit == Duration::zero()) {
+    return fail(ErrorCode::InvalidArgument, "rung_time_limit is 0: no callback could return in time");
+  }
+  return check_duration("settle", settle).and_then([&] { return check_duration("cooldown", cooldown); }).and_then([&] {
+    return check_duration("rung_time_limit", rung_time_limit);
+  });
+}
+
+}  // namespace dualgpuopt::memory

@@ -1,1 +1,106 @@
 #include "dualgpuopt/memory/sources/trace.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <unordered_map>
+
+#include "sources/trace_csv.h"
+#include "sources/trace_json.h"
+#include "sources/trace_lines.h"
+#include "sources/trace_nvidia_smi.h"
+
+namespace dualgpuopt::memory {
+namespace {
+
+constexpr std::string_view kUtf8Mark = "\xEF\xBB\xBF";
+constexpr std::array<std::string_view, 2> kUtf16Marks{"\xFF\xFE", "\xFE\xFF"};
+constexpr std::size_t kLargestFile = std::size_t{1} << 30;  // ends the reading of a device or pipe without end
+constexpr std::string_view kExpectedForms =
+    "t_s,gpu,used_bytes,total_bytes, the CSV of nvidia-smi, or JSON Lines of gpumem record";
+
+std::string_view without_mark(std::string_view text) {
+  return text.starts_with(kUtf8Mark) ? text.substr(kUtf8Mark.size()) : text;
+}
+
+bool is_utf16(std::string_view text) {
+  return std::any_of(kUtf16Marks.begin(), kUtf16Marks.end(), [&](auto mark) { return text.starts_with(mark); });
+}
+
+Error open_error(int number) {
+  const auto code = number == ENOENT                      ? ErrorCode::NotFound
+                    : number == EACCES || number == EPERM ? ErrorCode::PermissionDenied
+                                                          : ErrorCode::Io;
+  return {code, fmt::format("cannot be read: {}", std::strerror(number))};
+}
+
+Result<std::string> read_whole(const std::filesystem::path& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), std::fclose);
+  if (!file) return fail(open_error(errno));
+  std::string text;
+  std::array<char, 1 << 16> buffer{};
+  while (const auto count = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
+    text.append(buffer.data(), count);
+    if (text.size() > kLargestFile) return fail(ErrorCode::Io, "is larger than 1 GiB, the most that is read");
+  }
+  if (std::ferror(file.get()) != 0) return fail(open_error(errno));
+  return text;
+}
+
+}  // namespace
+
+std::vector<MonoTime> Trace::times() const {
+  std::vector<MonoTime> times;
+  for (const auto& reading : readings) {
+    if (times.empty() || times.back() != reading.time.mono) times.push_back(reading.time.mono);
+  }
+  return times;
+}
+
+Duration Trace::median_interval() const {
+  std::unordered_map<int, MonoTime> newest;
+  std::vector<Duration> intervals;
+  for (const auto& reading : readings) {
+    const auto [last, is_first] = newest.try_emplace(reading.gpu, reading.time.mono);
+    if (!is_first && reading.time.mono > last->second) intervals.push_back(reading.time.mono - last->second);
+    last->second = reading.time.mono;
+  }
+  if (intervals.empty()) return Duration::zero();
+  const auto middle = intervals.begin() + static_cast<std::ptrdiff_t>(intervals.size() / 2);
+  std::nth_element(intervals.begin(), middle, intervals.end());
+  return *middle;
+}
+
+Result<Trace> parse_trace(std::string_view text) {
+  if (is_utf16(text)) {
+    return fail(ErrorCode::ParseFailed,
+                "the recording is UTF-16 text: convert it first, as in iconv -f UTF-16 -t UTF-8 IN > OUT");
+  }
+  text = without_mark(text);
+  const auto first = TraceLines(text).next();
+  if (!first) {
+    return fail(ErrorCode::ParseFailed, fmt::format("the recording is empty: expected {}", kExpectedForms));
+  }
+  if (first->text.starts_with('{')) return parse_trace_json(text);
+  if (is_trace_csv_header(first->text)) return parse_trace_csv(text);
+  if (is_nvidia_smi_line(first->text)) return parse_trace_nvidia_smi(text);
+  return refuse(*first, first->text, "the beginning of a recording", kExpectedForms);
+}
+
+Result<Trace> load_trace(const std::filesystem::path& file) {
+  const auto in_file = [&](Error error) {
+    return fail(std::move(error).with_context(fmt::format("trace {}", file.string())));
+  };
+  auto text = read_whole(file);
+  if (!text) return in_file(std::move(text.error()));
+  auto trace = parse_trace(*text);
+  if (!trace) return in_file(std::move(trace.error()));
+  return trace;
+}
+
+}  // namespace dualgpuopt::memory

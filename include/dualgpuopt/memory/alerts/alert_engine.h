@@ -1,6 +1,8 @@
 // Turns readings of one device into alerts: a state machine without threads, sleeps or clock reads.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <optional>
 
 #include "dualgpuopt/memory/alerts/memory_alert.h"
@@ -8,15 +10,21 @@
 
 namespace dualgpuopt::memory {
 
-/// Keeps the level of one device. Rising: a level whose threshold has been reached for its minimum duration is raised
-/// (only the highest one; a jump from normal to emergency is one alert). Falling: the level is cleared once use is
-/// under its threshold by the hysteresis, and the level in force becomes the one that still holds, with hysteresis.
-/// Unavailable readings change nothing and repeat nothing: no alert is ever made from old data.
+/// Keeps the level of one device. Each reading causes one alert at most, by the first of these rules that applies:
+///
+/// - Raised: a higher level's threshold was reached by every good reading for its minimum duration. The highest such
+///   level is raised, so a jump from normal to emergency is one alert.
+/// - Cleared: the level in force has ended: use is under its percent and free above its bytes, both by the hysteresis.
+///   The highest lower level that still holds, with hysteresis, is in force now. Falling waits for nothing.
+/// - Repeated: the level lasts, and the device's last alert is at least the repeat interval ago.
+///
+/// Readings that are unavailable or have no known total change nothing and repeat nothing: no alert is ever made from
+/// old data. They do not interrupt a minimum duration either.
 /// Constant time; allocates only when it gives an alert. Not thread-safe: one owner.
 class AlertEngine {
  public:
   /// `thresholds` must be valid.
-  explicit AlertEngine(AlertThresholds thresholds) : thresholds_(thresholds) {}
+  explicit AlertEngine(AlertThresholds thresholds);
 
   /// The alert that this reading causes, if any; at most one. `forecast` may be null. Times must not descend.
   [[nodiscard]] std::optional<MemoryAlert> update(const Reading& reading, const Forecast* forecast);
@@ -25,15 +33,26 @@ class AlertEngine {
   [[nodiscard]] const AlertThresholds& thresholds() const { return thresholds_; }
 
  private:
-  struct Pending {
-    Level level = Level::Normal;
+  /// A level's threshold has been reached by every good reading since then.
+  struct Reached {
     MonoTime since;
+    ThresholdKind by = ThresholdKind::Percent;
   };
+
+  [[nodiscard]] std::optional<Reached>& reached(Level level) { return reached_[static_cast<std::size_t>(level) - 1]; }
+  void note_reached(const MemoryUse& memory, MonoTime now);
+  [[nodiscard]] Level due_level(MonoTime now);
+  [[nodiscard]] LevelMatch lasting_match(const MemoryUse& memory) const;
+  [[nodiscard]] bool repeat_is_due(MonoTime now) const;
+  [[nodiscard]] MemoryAlert raise(Level level, const Reading& reading, const Forecast* forecast);
+  [[nodiscard]] MemoryAlert clear(LevelMatch lasting, const Reading& reading, const Forecast* forecast);
+  [[nodiscard]] MemoryAlert make_alert(AlertEvent event, Level level, const Reading& reading, const Forecast* forecast);
 
   AlertThresholds thresholds_;
   Level level_ = Level::Normal;
+  ThresholdKind reached_by_ = ThresholdKind::Percent;  // the half by which the level in force was last reached
   MonoTime last_alert_;
-  // (helper: replace by whatever state the rules above need)
+  std::array<std::optional<Reached>, 3> reached_;  // of warning, critical, emergency
 };
 
 }  // namespace dualgpuopt::memory

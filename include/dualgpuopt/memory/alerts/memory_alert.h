@@ -31,13 +31,16 @@ struct MemoryAlert {
   ThresholdKind reached_by = ThresholdKind::Percent;  ///< and which half of it was reached.
   std::optional<Forecast> forecast;                   ///< Of that moment, where there is one.
 
-  /// "[GPU 0] WARNING: Memory usage on GPU 0 is high (84.0% > 80.0%)"; by free bytes
-  /// "(1.2 GiB free < 2.0 GiB)"; a cleared alert ends in "(71.0%)".
+  /// "[GPU 0] WARNING: Memory usage on GPU 0 is high (84.0% > 80.0%)"; by free bytes "(1.2 GiB free < 2.0 GiB)".
+  /// Where the threshold is not reached now (a cleared alert, or a repeated one within the hysteresis) it ends in the
+  /// measurement alone: "(71.0%)", "(2.1 GiB free)". The same for every provenance.
   [[nodiscard]] std::string text() const;
 };
 
-/// The message and recommendations of a level.
+/// The message of an alert: for a cleared one "Memory usage on GPU 0 is back under the warning level", or, while a
+/// lower level remains in force, "Memory usage on GPU 0 fell from emergency to warning".
 [[nodiscard]] std::string alert_message(AlertEvent event, Level level, Level current, int gpu);
+/// What to do at a level, in order of importance; empty for Normal.
 [[nodiscard]] std::vector<std::string> alert_recommendations(Level level);
 
 /// One JSON line; see docs/json.md.

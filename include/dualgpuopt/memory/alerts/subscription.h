@@ -2,14 +2,14 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <utility>
 
 namespace dualgpuopt::memory {
 
 /// Holds one registration; ends it when destroyed. Cancelling waits for a call of the callback that is running on
-/// another thread, and does not wait when called from within the callback itself. Cancelling twice, or after the
-/// publisher is gone, is harmless. Movable; one owner.
+/// another thread, so hold no lock that the callback takes; it does not wait when called from within the callback
+/// itself. Afterwards the callback is not called again. Cancelling twice, or after the publisher is gone, is harmless.
+/// Movable; one owner, who alone may use it at a time.
 class [[nodiscard]] Subscription {
  public:
   Subscription() = default;

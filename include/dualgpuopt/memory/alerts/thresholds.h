@@ -1,8 +1,8 @@
 // When a device counts as nearly full.
 #pragma once
 
-#include <array>
 #include <optional>
+#include <string_view>
 
 #include "dualgpuopt/memory/core/error.h"
 #include "dualgpuopt/memory/core/units.h"
@@ -22,27 +22,35 @@ struct LevelThreshold {
 
 /// Which half of a LevelThreshold was reached.
 enum class ThresholdKind { Percent, FreeBytes };
+[[nodiscard]] std::string_view to_string(ThresholdKind kind);
+
+/// Which half of `threshold` a measurement has reached; the percent where both are. Free bytes count only where the
+/// source knows them. With `hysteresis_percent`, each half is reached that much sooner: it is how long a level lasts.
+/// Empty when neither half is reached, or without a known total.
+[[nodiscard]] std::optional<ThresholdKind> reached_half(const LevelThreshold& threshold, const MemoryUse& memory,
+                                                        double hysteresis_percent = 0);
 
 struct AlertThresholds {
   LevelThreshold warning{80, std::nullopt, {}};
   LevelThreshold critical{90, std::nullopt, {}};
   LevelThreshold emergency{95, std::nullopt, {}};
-  /// A level ends only when use is this far under its percent, and free this share above its bytes.
+  /// A level ends only when use is more than this far under its percent (in points), and free more than this share
+  /// above its bytes: with 2, a warning at 80 % and 10 GiB lasts down to 78 % and up to 10.2 GiB.
   double hysteresis_percent = 2;
   /// While a level lasts its alert is repeated this often; zero: never.
   Duration repeat_interval = std::chrono::minutes(5);
 
   /// `level` must not be Normal.
   [[nodiscard]] const LevelThreshold& of(Level level) const;
-  /// InvalidArgument unless 0 < warning <= critical <= emergency <= 100, free bytes do not rise with the level,
-  /// 0 <= hysteresis_percent < warning, and no duration is negative.
+  /// InvalidArgument unless 0 < warning <= critical <= emergency <= 100 (in percent), free bytes do not rise with the
+  /// level, 0 <= hysteresis_percent < warning, and no duration is negative.
   [[nodiscard]] Result<void> validate() const;
 
   friend bool operator==(const AlertThresholds&, const AlertThresholds&) = default;
 };
 
-/// The level of one measurement, without memory of the past, and what made it so. A device without a known total is
-/// at Normal.
+/// The level of one measurement, without memory of the past, and what made it so: the highest whose threshold is
+/// reached. A device without a known total is at Normal.
 struct LevelMatch {
   Level level = Level::Normal;
   ThresholdKind reached_by = ThresholdKind::Percent;

@@ -22,6 +22,7 @@ namespace dualgpuopt::memory {
 class DUALGPUOPT_THREAD_ANNOTATION(capability("mutex")) Mutex {
  public:
   void lock() DUALGPUOPT_THREAD_ANNOTATION(acquire_capability()) { mutex_.lock(); }
+  bool try_lock() DUALGPUOPT_THREAD_ANNOTATION(try_acquire_capability(true)) { return mutex_.try_lock(); }
   void unlock() DUALGPUOPT_THREAD_ANNOTATION(release_capability()) { mutex_.unlock(); }
 
  private:

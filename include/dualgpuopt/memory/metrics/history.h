@@ -12,8 +12,8 @@
 
 namespace dualgpuopt::memory {
 
-/// Seconds: one hour of one-second buckets; Minutes: 24 hours; Hours: 90 days.
-enum class HistoryTier { Seconds, Minutes, Hours };
+/// The width of the buckets. Second: kept for one hour; Minute: for 24 hours; Hour: for 90 days.
+enum class HistoryTier { Second, Minute, Hour };
 
 /// Everything that was seen in one bucket of a tier.
 struct HistoryPoint {
@@ -28,7 +28,8 @@ struct HistoryPoint {
 };
 
 /// Keeps a series of used bytes in three tiers of buckets. add() is constant time and allocates nothing; the object
-/// never grows and takes at most 512 KiB. Not thread-safe: one owner.
+/// never grows and takes at most 512 KiB. Each tier keeps its newest buckets, however far apart: gaps in the series
+/// take no room, and a series with gaps reaches back further. Not thread-safe: one owner.
 class History {
  public:
   History();
@@ -42,6 +43,9 @@ class History {
   [[nodiscard]] std::optional<HistoryPoint> latest(HistoryTier tier) const;
   /// The most that was ever seen; empty before the first sample.
   [[nodiscard]] std::optional<Bytes> peak() const { return peak_; }
+
+  /// Whether the tier still holds every bucket from `since` on: it has dropped none, or only older ones.
+  [[nodiscard]] bool reaches_back_to(HistoryTier which, MonoTime since) const;
 
   [[nodiscard]] static Duration width(HistoryTier tier);
   [[nodiscard]] static std::size_t capacity(HistoryTier tier);
@@ -85,11 +89,12 @@ struct WindowSummary {
   double rate_bytes_per_second = 0;
 };
 
-/// Summary of the last `window`, from the finest tier that reaches back that far; empty without a sample in it.
+/// Summary of the last `window`: the buckets that start after `now - window` and not after `now`, from the finest tier
+/// that reaches back that far (hours if none does). Empty when no bucket starts in the window.
 [[nodiscard]] std::optional<WindowSummary> summarize(const History& history, Duration window, MonoTime now);
 
-/// The nearest-rank percentile (0 < percent <= 100) of the buckets' means over the last `window`; the tier as in
-/// summarize. Empty without a sample in the window.
+/// The nearest-rank percentile (0 < percent <= 100) of the buckets' means over the last `window`; window and tier as in
+/// summarize. Empty when no bucket starts in the window, or the percent is out of range.
 [[nodiscard]] std::optional<Bytes> percentile(const History& history, double percent, Duration window, MonoTime now);
 
 }  // namespace dualgpuopt::memory

@@ -35,9 +35,13 @@ struct MemoryUse {
   std::optional<Bytes> reserved;
   UsedMeaning used_meaning = UsedMeaning::WithReserved;
 
-  /// What counts against the capacity: total - free where both are known, else used.
-  [[nodiscard]] Bytes occupied() const { return total && free && *total >= *free ? *total - *free : used; }
-  /// 100 * occupied / total, so that 100 is reached when nothing is free; empty without a total.
+  /// What counts against the capacity: total - free where the driver keeps its reserve apart, else used, which then
+  /// contains the reserve. Not clamped: a recording with used above total stays above 100 %.
+  [[nodiscard]] Bytes occupied() const {
+    const bool apart = used_meaning == UsedMeaning::WithoutReserved && total && free && *total >= *free;
+    return apart ? *total - *free : used;
+  }
+  /// 100 * occupied / total, so that 100 is reached when nothing is free; empty without a total, or with total 0.
   [[nodiscard]] std::optional<double> occupied_percent() const;
 
   /// With `used` and `total` as a recording has them: free is the rest, 0 when used exceeds total.

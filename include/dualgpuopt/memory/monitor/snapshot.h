@@ -23,7 +23,8 @@ struct DeviceSnapshot {
   Reading reading;
   Level level = Level::Normal;
   std::optional<Forecast> forecast;
-  Bytes peak_used = 0;  ///< The most occupied bytes since the monitor began.
+  std::shared_ptr<const ProcessList> processes;  ///< The newest list, with its own time; null before the first.
+  Bytes peak_used = 0;                           ///< The most occupied bytes since the monitor began.
 };
 
 /// All devices at one step. Immutable once published; safe to keep and to share.

@@ -31,8 +31,8 @@ struct ProcessInfo {
   pid_t group = 0;  ///< Process group.
   uid_t owner = 0;  ///< Effective user.
   ProcessState state = ProcessState::Alive;
-  std::string name;                            ///< Command name, at most 15 characters.
-  std::vector<std::string> arguments;          ///< Empty for kernel threads and zombies.
+  std::string name;                            ///< Command name as the process chose it: any bytes, mostly up to 15.
+  std::vector<std::string> arguments;          ///< Empty for kernel threads and zombies; cut off after 256 KiB.
   std::string cgroup;                          ///< Path in the unified hierarchy; empty if there is none.
   std::optional<std::uint64_t> pid_namespace;  ///< Inode; empty if we may not look.
   std::vector<pid_t> namespaced_pids;          ///< The PID in each nested namespace, ours first; never empty.
@@ -41,12 +41,16 @@ struct ProcessInfo {
 /// Reads processes under an injected root. Stateless and thread-safe; every call looks afresh.
 class ProcessTable {
  public:
+  /// The machine's own.
+  ProcessTable() : ProcessTable("/") {}
   /// `root` is the directory that holds `proc`.
-  explicit ProcessTable(std::filesystem::path root = "/") : proc_(std::move(root) / "proc") {}
+  explicit ProcessTable(const std::filesystem::path& root) : proc_(root / "proc") {}
 
-  /// Errors: NotFound when there is no such process, PermissionDenied, ParseFailed with the file and the place.
+  /// All of one and the same process, even when it ends meanwhile and its PID is given away. The kernel may keep this
+  /// call waiting while the process's memory map is locked, as when it is stuck in a driver; read_brief() never does.
+  /// Errors: NotFound when there is no such process, PermissionDenied, Io, ParseFailed with the file and the place.
   [[nodiscard]] Result<ProcessInfo> read(pid_t pid) const;
-  /// Identity and name alone, at the cost of one file.
+  /// Identity and name alone, at the cost of one file. Errors as read().
   struct Brief {
     ProcessIdentity identity;
     pid_t parent = 0;
@@ -57,7 +61,7 @@ class ProcessTable {
 
   /// All PIDs, ascending.
   [[nodiscard]] std::vector<pid_t> pids() const;
-  /// Parent, grandparent and so on up to PID 1; empty if the process is gone.
+  /// Parent, grandparent and so on up to PID 1; empty if the process is gone. A parent that cannot be read is the last.
   [[nodiscard]] std::vector<pid_t> ancestors(pid_t pid) const;
   /// All children and their children, parents before children.
   [[nodiscard]] std::vector<pid_t> descendants(pid_t pid) const;

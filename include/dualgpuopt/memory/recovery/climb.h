@@ -1,9 +1,11 @@
 // One climb of the ladder as a state machine: it says what to do next and is told how it went.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -12,17 +14,21 @@
 
 namespace dualgpuopt::memory {
 
+/// A rung has freed memory when the occupied bytes fell by more than this. Drivers hand memory out in pages of 2 MiB,
+/// and one or two of them come and go with anybody's work.
+inline constexpr Bytes kFreedNoiseFloor = Bytes{4} << 20;
+
 /// Why a climb starts.
 struct ClimbEvidence {
   int gpu = 0;
   Level level = Level::Critical;
-  Reading reading;  ///< Readable (ok()), with a known total.
+  Reading reading;  ///< Readable (ok()), with a known total; otherwise the climb ends at once as MeasurementLost.
   std::optional<Forecast> forecast;
 };
 
 /// Measure the device now and call on_measured().
 struct MeasureDevice {};
-/// Call the strategy with this request and call on_answered().
+/// Call the strategy with this request, whose `stop` is for the caller to fill in, and call on_answered().
 struct RunStrategy {
   RecoveryRequest request;
 };
@@ -36,16 +42,24 @@ struct ClimbFinished {
 };
 using ClimbAction = std::variant<MeasureDevice, RunStrategy, SettleUntil, ClimbFinished>;
 
-/// How a call of a strategy ended, as the one who ran it saw it.
-enum class AnswerStatus { Answered, Threw, TimedOut, Busy };
+/// How a call of a strategy ended, as the one who ran it saw it. Busy: it was not called, because an earlier call has
+/// not returned. Stopped: the monitor stopped while it ran.
+enum class AnswerStatus { Answered, Threw, TimedOut, Busy, Stopped };
 struct StrategyOutcome {
   AnswerStatus status = AnswerStatus::Answered;
   StrategyAnswer answer;  ///< `detail` holds the exception's text when it threw.
 };
 
-/// Pure: no threads, no sleeps, no clock reads. Order of a climb with measured verification: measure (usage may have
-/// fallen already), then for each registered rung: run, settle, measure, stop if the target is reached. Simulated and
-/// replayed evidence, and ActionMode::DryRun, give one dry-run decision that lists the rungs.
+/// Pure: no threads, no sleeps, no clock reads. An event that next() did not ask for changes nothing.
+///
+/// Order of a climb with measured verification: measure (use may have fallen already), then for each registered rung:
+/// run, settle, measure, stop if the target is reached. A rung that failed or timed out is measured too: it may have
+/// freed something before. A busy one is recorded (as TimedOut) and passed over. A measurement that fails, or that is
+/// not the driver's, ends the climb. With verification by callback nothing is measured and nothing settles.
+///
+/// Simulated and replayed evidence, and ActionMode::DryRun, give one dry-run decision that lists the configured rungs.
+/// A Terminate rung that LadderConfig::terminate_above_percent forbids is not run; it is recorded as WouldRun, and its
+/// detail begins with "not run" and says why.
 class Climb {
  public:
   Climb(const LadderConfig& config, const std::set<RecoveryStrategy>& registered, ClimbEvidence evidence,
@@ -57,11 +71,34 @@ class Climb {
   void on_measured(const Reading& reading, MonoTime now);
   void on_answered(const StrategyOutcome& outcome, MonoTime now);
   void on_settled(MonoTime now);
-  /// The monitor stops: the decision ends as Stopped, with what was done so far.
+  /// The monitor stops before the action of next() was begun: the decision ends as Stopped, with what was done so far.
+  /// While a strategy runs, on_answered() with AnswerStatus::Stopped says it instead.
   void on_stopped(MonoTime now);
 
  private:
-  // (helper: the state the rules above need)
+  enum class Step { Measure, Run, Settle, Finished };
+
+  void begin(const std::set<RecoveryStrategy>& registered);
+  void enter_rung(MonoTime now);
+  void verify_rung(Bytes used);
+  void take_word(const StrategyOutcome& outcome, MonoTime now);
+  void lose_measurement(std::string_view why, MonoTime now);
+  void leave_unverified(std::string_view why);
+  void finish_as_dry_run(const std::set<RecoveryStrategy>& registered);
+  void finish(DecisionEnd end, std::string reason, MonoTime now);
+  [[nodiscard]] RecoveryRequest request() const;
+  [[nodiscard]] std::string obstacle_to(RecoveryStrategy strategy) const;
+
+  LadderConfig config_;
+  std::vector<RecoveryStrategy> rungs_;  // the registered ones
+  std::size_t position_ = 0;             // in rungs_: the rung that runs, else the next one
+  Step step_ = Step::Measure;
+  MonoTime rung_started_;
+  MonoTime until_;                          // the rung's deadline, or the end of its settling
+  std::optional<AnswerStatus> unverified_;  // how the last rung ended, while it waits for its measurement
+  std::optional<Bytes> first_used_;         // by the first measurement
+  Reading newest_;                          // the last good one; at first the evidence
+  Decision decision_;
 };
 
 }  // namespace dualgpuopt::memory

@@ -1,7 +1,6 @@
 // The ladder of recovery: which rungs in which order, when to start, and when it is enough.
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "dualgpuopt/memory/core/error.h"
@@ -20,11 +19,18 @@ struct LadderConfig {
   double target_percent = 75;                           ///< The climb ends at or under this occupied share.
   Duration settle = std::chrono::milliseconds(500);     ///< Between a rung's end and the measurement.
   Duration cooldown = std::chrono::seconds(30);         ///< Between the end of a climb and the next on a device.
-  Duration rung_time_limit = std::chrono::seconds(10);  ///< For each callback.
+  Duration rung_time_limit = std::chrono::seconds(10);  ///< For each callback, in real time whatever the clock.
   Verification verification = Verification::Measured;
   ActionMode mode = ActionMode::Execute;  ///< Registered callbacks run; the built-in rungs have switches of their own.
 
-  /// InvalidArgument unless rungs are distinct, 0 < target_percent < 100 and no duration is negative.
+  /// With measured verification the Terminate rung runs only if the climb was started by the emergency level and both
+  /// the reading that started it and the newest one lie above this occupied share; 100 means never. Meant to be the
+  /// emergency threshold's percent: the ladder does not know the thresholds.
+  double terminate_above_percent = 95;
+
+  /// InvalidArgument, naming the field, unless rungs are distinct, 0 < target_percent < 100,
+  /// 0 < terminate_above_percent <= 100, no duration is negative or longer than a hundred years, and rung_time_limit
+  /// is not 0. No rungs at all is valid: every climb then ends as NoRungs.
   [[nodiscard]] Result<void> validate() const;
 };
 

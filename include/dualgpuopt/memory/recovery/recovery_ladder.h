@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <stop_token>
 
 #include "dualgpuopt/memory/core/clock.h"
@@ -13,13 +14,19 @@
 
 namespace dualgpuopt::memory {
 
-/// Owns the strategies and climbs. Thread-safe; climb() is called by one worker at a time.
+class StrategyRunner;
+
+/// Owns the strategies and climbs. Thread-safe; climb() is called by one worker at a time. No lock is held while user
+/// code runs, which includes copying and destroying callbacks, so register_strategy() and is_due() wait for nobody.
 class RecoveryLadder {
  public:
   /// `config` must be valid.
   explicit RecoveryLadder(LadderConfig config);
+  /// Does not wait for abandoned callbacks.
+  ~RecoveryLadder();
 
-  /// One a kind, the last wins; an empty callback removes it.
+  /// One a kind, the last wins; an empty callback removes it. May be called at any time, also from within a callback; a
+  /// call that is running goes on, and a climb that is under way uses what is registered when it gets to the rung.
   void register_strategy(RecoveryStrategy strategy, RecoveryCallback callback);
 
   /// Whether a climb is due: the level is at or above the trigger and the device's cooldown is over.
@@ -27,15 +34,29 @@ class RecoveryLadder {
 
   /// Climbs to the end: measures through `port`, runs each strategy on a thread of its own with the rung's time limit,
   /// lets time pass with `clock`. A strategy that does not return in time is abandoned (its thread is left to itself)
-  /// and counts as Busy until it returns. Starts the device's cooldown.
+  /// and counts as Busy until it returns. Starts the device's cooldown, however the climb ended. A stop ends the climb
+  /// at once: it waits for no callback, only for a measurement that is under way.
   [[nodiscard]] Decision climb(const ClimbEvidence& evidence, MemoryPort& port, Clock& clock,
                                const std::stop_token& stop);
 
   [[nodiscard]] const LadderConfig& config() const { return config_; }
 
  private:
-  LadderConfig config_;
-  // (helper: strategies, cooldowns and busy marks, guarded by a Mutex)
+  /// Shared, so that only the pointer is copied while the lock is held.
+  using SharedCallback = std::shared_ptr<const RecoveryCallback>;
+
+  [[nodiscard]] std::set<RecoveryStrategy> registered() const;
+  [[nodiscard]] SharedCallback find(RecoveryStrategy strategy) const;
+  [[nodiscard]] std::uint64_t take_id();
+  [[nodiscard]] StrategyOutcome run(const RecoveryRequest& request, const std::stop_token& stop);
+  void start_cooldown(int gpu, MonoTime now);
+
+  const LadderConfig config_;
+  const std::unique_ptr<StrategyRunner> runner_;
+  mutable Mutex mutex_;
+  std::map<RecoveryStrategy, SharedCallback> strategies_ DUALGPUOPT_GUARDED_BY(mutex_);
+  std::map<int, MonoTime> cooldown_end_ DUALGPUOPT_GUARDED_BY(mutex_);
+  std::uint64_t last_id_ DUALGPUOPT_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace dualgpuopt::memory

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <stop_token>
 #include <string>
 
@@ -17,8 +16,9 @@ struct RecoveryRequest {
   Reading reading;          ///< The newest measurement.
   Bytes target_used = 0;    ///< Occupied bytes to get down to.
   Bytes bytes_to_free = 0;  ///< Occupied now minus the target; 0 if already there.
-  MonoTime deadline;        ///< When the rung's time is up.
-  std::stop_token stop;     ///< Requested when the time is up or the monitor stops: give up what you can.
+  MonoTime deadline;        ///< When the rung's time is up, on the monitor's clock.
+  std::stop_token stop;     ///< Requested when the time is up or the monitor stops: give up what you can. A
+                            ///< std::stop_callback on it runs on the recovery worker: it must not block or throw.
 };
 
 /// What a strategy answers. `succeeded` is its own word; with measured verification only the driver's count decides.
@@ -27,10 +27,9 @@ struct StrategyAnswer {
   std::string detail;  ///< For the record: "emptied the cache of 2 pools".
 };
 
-/// Runs on a thread of the recovery worker, never on the sampler. May throw: that is a failed rung.
+/// Runs on a thread of its own, never on the sampler, and never twice at a time for one strategy. May throw: that is a
+/// failed rung. May register strategies. It is kept alive until a running call of it returns, so what it refers to
+/// must live as long: capture by value or by shared_ptr.
 using RecoveryCallback = std::function<StrategyAnswer(const RecoveryRequest&)>;
-
-/// The registered strategies: one a kind, the last registered wins.
-using StrategySet = std::map<RecoveryStrategy, RecoveryCallback>;
 
 }  // namespace dualgpuopt::memory

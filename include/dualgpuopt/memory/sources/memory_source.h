@@ -15,7 +15,8 @@ namespace dualgpuopt::memory {
 enum class ReadDetail { Memory, MemoryAndProcesses };
 
 /// A driver, a recording or a simulation. Contract:
-/// - calls come one at a time, though not always from the same thread;
+/// - calls come one at a time, though not always from the same thread; only while one read() hangs may read() of other
+///   devices overlap it, so what a read() changes belongs to its device alone;
 /// - a device that cannot be read is a Reading with its reason, never an exception or an invented number;
 /// - readings are stamped with the clock that the source was made with, a replayed one with its own recorded time;
 /// - a call may block as long as the driver does: callers that cannot wait use a supervised reader.

@@ -1,7 +1,9 @@
 // Writing recordings that `replay` reads back.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "dualgpuopt/memory/metrics/device.h"
 #include "dualgpuopt/memory/metrics/reading.h"
@@ -12,7 +14,8 @@ namespace dualgpuopt::memory {
 /// `t_s,gpu,used_bytes,total_bytes`; `used_bytes` is the occupied memory, and unavailable readings leave a gap.
 enum class RecordingForm { JsonLines, Csv };
 
-/// Turns readings into the lines of a recording; times count from the first reading. Writes no file itself.
+/// Turns readings into the lines of a recording, which parse_trace reads back. Times count from the first line written,
+/// to the millisecond; a reading from before it counts as made with it. Writes no file itself.
 class RecordingFormatter {
  public:
   explicit RecordingFormatter(RecordingForm form) : form_(form) {}

@@ -1,0 +1,7 @@
+// Everything a user of the library needs.
+#pragma once
+
+#include "dualgpuopt/memory/metrics/json.h"             // IWYU pragma: export
+#include "dualgpuopt/memory/monitor/memory_monitor.h"   // IWYU pragma: export
+#include "dualgpuopt/memory/predictor/model_profile.h"  // IWYU pragma: export
+#include "dualgpuopt/memory/sources/make_source.h"      // IWYU pragma: export

@@ -1,0 +1,40 @@
+// Everything a monitor can be told.
+#pragma once
+
+#include <optional>
+
+#include "dualgpuopt/memory/alerts/thresholds.h"
+#include "dualgpuopt/memory/recovery/ladder.h"
+
+namespace dualgpuopt::memory {
+
+/// Independent: subscribers and recovery do not wait for one another. RecoveryFirst: device by device, the climb first
+/// and the alert's subscribers after it, as the original module did.
+enum class DispatchOrder { Independent, RecoveryFirst };
+
+/// How often devices are read. With `shortest` = `longest` = `usual` the pace is fixed.
+struct PollingConfig {
+  Duration usual = std::chrono::seconds(1);
+  Duration shortest = std::chrono::milliseconds(100);  ///< When memory is running out.
+  Duration longest = std::chrono::seconds(5);          ///< When nothing happens.
+  Duration processes = std::chrono::seconds(5);        ///< Process lists, which cost the driver a thousand times more.
+
+  [[nodiscard]] static PollingConfig fixed(Duration interval);
+
+  friend bool operator==(const PollingConfig&, const PollingConfig&) = default;
+};
+
+struct MonitorConfig {
+  PollingConfig polling;
+  AlertThresholds thresholds;
+  LadderConfig ladder;
+  Duration horizon = std::chrono::seconds(60);  ///< Of every forecast's risk.
+  DispatchOrder dispatch = DispatchOrder::Independent;
+  /// Takes the place of every device's own total, for trying policies over recordings. Not for driver sources.
+  std::optional<Bytes> capacity;
+
+  /// InvalidArgument with the setting, its value and what it must be.
+  [[nodiscard]] Result<void> validate() const;
+};
+
+}  // namespace dualgpuopt::memory

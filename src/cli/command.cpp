@@ -1,0 +1,88 @@
+#include "cli/command.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+
+#include "dualgpuopt/memory/daemon/config.h"
+#include "dualgpuopt/memory/sources/make_source.h"
+
+namespace dualgpuopt::memory::cli {
+namespace {
+
+constexpr Duration kPatience = std::chrono::seconds(4);
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+extern "C" void request_stop(int /*signal*/) { stop_requested = 1; }
+
+bool is_usage(ErrorCode code) { return code == ErrorCode::InvalidArgument || code == ErrorCode::ParseFailed; }
+
+}  // namespace
+
+int report(const Error& error) {
+  fmt::print(stderr, "gpumem: {}\n", error.describe());
+  return is_usage(error.code()) ? kUsage : kFailure;
+}
+
+void SourceOptions::add_to(CLI::App& command) {
+  command.add_option("--source", source, "Where readings come from: auto, nvml, sim:NAME-OR-FILE, trace:FILE")
+      ->capture_default_str();
+  command.add_option("--unit", unit, "Unit of amounts: auto, B, KiB, MiB, GiB")->capture_default_str();
+  command.add_flag("--json", json, "Print JSON Lines, as docs/json.md describes them");
+}
+
+void MonitorOptions::add_to(CLI::App& command) {
+  command.add_option("--config", config, "Thresholds, ladder and pace from a TOML file");
+  command.add_option("--interval", interval, "Read this often, as in 500ms; else the pace adapts, about every second");
+}
+
+Result<MonitorConfig> MonitorOptions::resolve() const {
+  MonitorConfig resolved;
+  if (!config.empty()) {
+    auto loaded = load_config(config);
+    if (!loaded) return loaded;
+    resolved = *loaded;
+  }
+  if (!interval.empty()) {
+    const auto parsed = parse_duration(interval);
+    if (!parsed) return fail(Error(parsed.error()).with_context("--interval"));
+    resolved.polling = PollingConfig::fixed(*parsed);
+  }
+  if (auto valid = resolved.validate(); !valid) return fail(std::move(valid.error()));
+  return resolved;
+}
+
+Result<std::unique_ptr<MemoryMonitor>> open_monitor(const std::string& source, const MonitorConfig& config) {
+  auto clock = std::make_shared<SystemClock>();
+  auto opened = make_source(source, *clock);
+  if (!opened) return fail(std::move(opened.error()));
+  return MemoryMonitor::create(std::move(*opened), clock, config);
+}
+
+Result<std::shared_ptr<const Snapshot>> look_once(const std::string& source, MonitorConfig config) {
+  for (auto* level : {&config.thresholds.warning, &config.thresholds.critical, &config.thresholds.emergency}) {
+    level->minimum_duration = {};
+  }
+  const auto monitor = open_monitor(source, config);
+  if (!monitor) return fail(monitor.error());
+  (*monitor)->start();
+  auto snapshot = (*monitor)->wait_for_snapshot(0, kPatience);
+  (*monitor)->stop();
+  return snapshot;
+}
+
+StopSignals::StopSignals() {
+  stop_requested = 0;
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+}
+
+StopSignals::~StopSignals() {
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+}
+
+bool StopSignals::requested() { return stop_requested != 0; }
+
+}  // namespace dualgpuopt::memory::cli

@@ -1,0 +1,68 @@
+// What the subcommands share: exit codes, common options, and how a monitor is put together from them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/output.h"
+#include "dualgpuopt/memory/monitor/memory_monitor.h"
+
+namespace dualgpuopt::memory::cli {
+
+/// What gpumem exits with; `check` has the codes of monitoring plugins instead.
+enum ExitCode { kFine = 0, kFailure = 1, kUsage = 2 };
+
+/// A subcommand that was chosen and parsed, ready to run; returns the exit code.
+using Action = std::function<int()>;
+
+/// Prints "gpumem: …" to standard error and gives the code for it: kUsage for what the user wrote, else kFailure.
+int report(const Error& error);
+
+/// --source, --json and --unit: on every subcommand that reads devices.
+struct SourceOptions {
+  std::string source = "auto";
+  std::string unit = "auto";
+  bool json = false;
+
+  void add_to(CLI::App& command);
+};
+
+/// Texts of options that are read after parsing, so that errors can say more than the parser could.
+struct MonitorOptions {
+  std::string config;    ///< File; empty: none.
+  std::string interval;  ///< Empty: the configuration's own, adaptive pace.
+
+  void add_to(CLI::App& command);
+  /// The file's configuration with the options put over it.
+  [[nodiscard]] Result<MonitorConfig> resolve() const;
+};
+
+/// A monitor over the source, not started.
+[[nodiscard]] Result<std::unique_ptr<MemoryMonitor>> open_monitor(const std::string& source,
+                                                                  const MonitorConfig& config);
+
+/// One round of readings: the first snapshot, or what is known of it after four seconds. A level needs no minimum
+/// duration here, where there is only one look.
+[[nodiscard]] Result<std::shared_ptr<const Snapshot>> look_once(const std::string& source, MonitorConfig config);
+
+/// Makes SIGINT and SIGTERM set a flag instead of ending the process, for as long as the object lives; make one.
+class StopSignals {
+ public:
+  StopSignals();
+  ~StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+  [[nodiscard]] static bool requested();
+};
+
+/// Each adds its subcommand and leaves what is to be done in `action` when it is chosen.
+void add_status(CLI::App& app, Action& action);
+void add_watch(CLI::App& app, Action& action);
+void add_record(CLI::App& app, Action& action);
+void add_replay(CLI::App& app, Action& action);
+void add_check(CLI::App& app, Action& action);
+
+}  // namespace dualgpuopt::memory::cli

@@ -1,0 +1,94 @@
+#include "cli/describe.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace dualgpuopt::memory::cli {
+namespace {
+
+/// Growth under a MiB a minute is called steady.
+constexpr double kSteadyBytesPerSecond = 0x1p20 / 60;
+
+std::string describe_seconds(Seconds seconds) { return format_duration(std::chrono::duration_cast<Duration>(seconds)); }
+
+ByteUnit unit_for(const MemoryUse& memory, ByteUnit unit) {
+  if (unit != ByteUnit::Auto) return unit;
+  return memory.total.value_or(memory.used) >= 1_GiB ? ByteUnit::GiB : ByteUnit::MiB;
+}
+
+/// The amount without its unit: "18.2" of "18.2 GiB".
+std::string bare_amount(Bytes bytes, ByteUnit unit) {
+  const auto text = format_bytes(bytes, unit);
+  return text.substr(0, text.find(' '));
+}
+
+std::string with_label(std::string line, Provenance provenance) {
+  const auto label = provenance_label(provenance);
+  return label.empty() ? line : line + "  " + label;
+}
+
+}  // namespace
+
+std::string provenance_label(Provenance provenance) {
+  switch (provenance) {
+    case Provenance::Driver: return "";
+    case Provenance::Simulated: return "SIMULATED";
+    case Provenance::Replayed: return "REPLAYED";
+  }
+  return "";
+}
+
+std::string describe_use(const MemoryUse& memory, ByteUnit unit) {
+  const auto chosen = unit_for(memory, unit);
+  if (!memory.total) return format_bytes(memory.occupied(), chosen);
+  return fmt::format("{} / {}", bare_amount(memory.occupied(), chosen), format_bytes(*memory.total, chosen));
+}
+
+std::string describe_trend(const std::optional<Forecast>& forecast) {
+  if (!forecast) return "";
+  if (std::abs(forecast->slope_bytes_per_second) < kSteadyBytesPerSecond) return "steady";
+  return format_rate(forecast->slope_bytes_per_second);
+}
+
+std::string describe_time_to_oom(const std::optional<Forecast>& forecast) {
+  if (!forecast || !forecast->risk) return "";
+  if (!forecast->time_to_oom) return "none foreseen";
+  if (forecast->time_to_oom->count() <= 0) return "now";
+  const auto low = forecast->time_to_oom_low ? describe_seconds(*forecast->time_to_oom_low) : "0 s";
+  const auto high = forecast->time_to_oom_high ? "to " + describe_seconds(*forecast->time_to_oom_high) : "or later";
+  return fmt::format("in {} ({} {})", describe_seconds(*forecast->time_to_oom), low, high);
+}
+
+std::string describe_time(const TimeStamp& time) {
+  if (!time.wall) return fmt::format("t={:.3f}", seconds_since_origin(time.mono));
+  return fmt::format("{:%H:%M:%S}", fmt::localtime(std::chrono::system_clock::to_time_t(*time.wall)));
+}
+
+std::string describe_device(const DeviceSnapshot& device, ByteUnit unit) {
+  auto line = fmt::format("{}  GPU {}  ", describe_time(device.reading.time), device.device->gpu);
+  if (!device.reading.ok()) return with_label(line + "unavailable: " + device.reason, device.reading.provenance);
+  const auto& memory = *device.reading.memory;
+  line += describe_use(memory, unit);
+  if (const auto percent = memory.occupied_percent()) line += fmt::format(" ({})", format_percent(*percent));
+  line += fmt::format("  {}", to_string(device.level));
+  if (device.status == DeviceStatus::Stale)
+    return with_label(line + "  stale: " + device.reason, device.reading.provenance);
+  if (const auto trend = describe_trend(device.forecast); !trend.empty()) line += "  " + trend;
+  if (const auto oom = describe_time_to_oom(device.forecast); !oom.empty()) line += "  out of memory: " + oom;
+  return with_label(line, device.reading.provenance);
+}
+
+std::string describe_alert(const MemoryAlert& alert) {
+  return with_label(fmt::format("{}  {}  {}", describe_time(alert.time), to_string(alert.event), alert.text()),
+                    alert.provenance);
+}
+
+std::string describe_decision(const Decision& decision) {
+  return with_label(fmt::format("{}  decision {}  [GPU {}] {}", describe_time(decision.started), decision.id,
+                                decision.gpu, decision.reason),
+                    decision.provenance);
+}
+
+}  // namespace dualgpuopt::memory::cli

@@ -1,0 +1,106 @@
+#include "monitor/device_track.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace dualgpuopt::memory {
+namespace {
+
+/// Somebody who copies an hour of history holds the lock for microseconds; this many samples never pile up.
+constexpr std::size_t kMostSetAside = 256;
+
+/// The reading as if the device had `capacity` bytes in all.
+void replace_total(Reading& reading, Bytes capacity) {
+  reading.memory = MemoryUse::from_used_and_total(reading.memory->occupied(), capacity);
+}
+
+}  // namespace
+
+void SharedHistory::add(MonoTime time, Bytes used) {
+  set_aside_.push_back({time, used});
+  if (!mutex_.try_lock()) {
+    if (set_aside_.size() > kMostSetAside) set_aside_.erase(set_aside_.begin());
+    return;
+  }
+  for (const auto& sample : set_aside_) history_.add(sample.time, sample.used);
+  mutex_.unlock();
+  set_aside_.clear();
+}
+
+std::vector<HistoryPoint> SharedHistory::points(HistoryTier tier, MonoTime since) const {
+  const MutexLock lock(mutex_);
+  return history_.points(tier, since);
+}
+
+std::optional<WindowSummary> SharedHistory::summary(Duration window, MonoTime now) const {
+  const MutexLock lock(mutex_);
+  return summarize(history_, window, now);
+}
+
+std::optional<Bytes> SharedHistory::percentile(double percent, Duration window, MonoTime now) const {
+  const MutexLock lock(mutex_);
+  return memory::percentile(history_, percent, window, now);
+}
+
+DeviceTrack::DeviceTrack(Device device, Provenance provenance, const MonitorConfig& config)
+    : config_(config),
+      device_(std::make_shared<const Device>(std::move(device))),
+      forecaster_(make_forecaster()),
+      engine_(config.thresholds) {
+  last_good_.gpu = device_->gpu;
+  last_good_.provenance = provenance;
+}
+
+bool DeviceTrack::is_news(const Reading& reading) const {
+  return reading.ok() && (!last_good_.ok() || reading.time.mono > last_good_.time.mono);
+}
+
+DeviceTrack::Intake DeviceTrack::take(Reading reading) {
+  silence_.clear();
+  if (!reading.ok()) {
+    failure_ = std::move(reading);
+    return {};
+  }
+  failure_.reset();
+  if (!is_news(reading)) return {};
+  if (config_.capacity) replace_total(reading, *config_.capacity);
+  learn(reading);
+  Intake intake{true, engine_.update(reading, &*forecast_)};
+  last_good_ = std::move(reading);
+  return intake;
+}
+
+void DeviceTrack::learn(const Reading& reading) {
+  const auto occupied = reading.memory->occupied();
+  history_.add(reading.time.mono, occupied);
+  forecaster_->update(reading.time.mono, occupied);
+  forecast_ = forecaster_->forecast(reading.time, config_.horizon, reading.memory->total);
+  peak_used_ = std::max(peak_used_, occupied);
+  if (reading.processes) processes_ = reading.processes;
+}
+
+bool DeviceTrack::wants_processes(MonoTime now) const {
+  return !processes_ || now - processes_->time.mono >= config_.polling.processes;
+}
+
+DeviceSnapshot DeviceTrack::snapshot(MonoTime now, Duration stale_after) const {
+  DeviceSnapshot shot{device_, DeviceStatus::Ok, {}, last_good_, level(), forecast_, processes_, peak_used_};
+  if (failure_) {
+    shot.status = DeviceStatus::Unavailable;
+    shot.reason = failure_->reason;
+    shot.reading = *failure_;
+    shot.forecast.reset();
+  } else if (!last_good_.ok()) {
+    shot.reason = silence_.empty() ? "not read yet" : silence_;
+    shot.reading.reason = shot.reason;
+    shot.status = DeviceStatus::Unavailable;
+  } else if (now - last_good_.time.mono >= stale_after || !silence_.empty()) {
+    shot.status = DeviceStatus::Stale;
+    shot.reason =
+        silence_.empty() ? fmt::format("no reading for {}", format_duration(now - last_good_.time.mono)) : silence_;
+  }
+  return shot;
+}
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,46 @@
+#include "monitor/engine.h"
+
+#include <algorithm>
+
+namespace dualgpuopt::memory {
+
+Engine::Engine(const std::vector<Device>& devices, Provenance provenance, const MonitorConfig& config)
+    : config_(config), provenance_(provenance) {
+  for (const auto& device : devices) tracks_.emplace_back(device, provenance, config_);
+}
+
+DeviceTrack* Engine::find(int gpu) {
+  const auto found = std::find_if(tracks_.begin(), tracks_.end(), [&](const auto& t) { return t.gpu() == gpu; });
+  return found == tracks_.end() ? nullptr : &*found;
+}
+
+const DeviceTrack* Engine::find(int gpu) const { return const_cast<Engine*>(this)->find(gpu); }
+
+std::optional<EngineEvent> Engine::take(Reading reading) {
+  auto* track = find(reading.gpu);
+  if (track == nullptr) return std::nullopt;
+  auto intake = track->take(std::move(reading));
+  if (!intake.fresh) return std::nullopt;
+  EngineEvent event{track->gpu(), std::move(intake.alert), std::nullopt};
+  if (track->level() >= config_.ladder.trigger) {
+    event.climb = ClimbEvidence{track->gpu(), track->level(), track->last_good(), track->forecast()};
+  }
+  return event;
+}
+
+void Engine::set_silence(int gpu, std::string reason) {
+  if (auto* track = find(gpu)) track->set_silence(std::move(reason));
+}
+
+std::shared_ptr<const Snapshot> Engine::publish(TimeStamp now, Duration interval) {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->sequence = ++sequence_;
+  snapshot->time = now;
+  snapshot->provenance = provenance_;
+  snapshot->devices.reserve(tracks_.size());
+  for (const auto& track : tracks_) snapshot->devices.push_back(track.snapshot(now.mono, interval * 5 / 2));
+  board_->publish(snapshot);
+  return snapshot;
+}
+
+}  // namespace dualgpuopt::memory

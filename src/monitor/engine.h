@@ -1,0 +1,49 @@
+// All devices of a monitor, without threads: readings in, alerts and snapshots out.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "dualgpuopt/memory/monitor/snapshot_board.h"
+#include "dualgpuopt/memory/recovery/climb.h"
+#include "monitor/device_track.h"
+
+namespace dualgpuopt::memory {
+
+/// What one reading calls for.
+struct EngineEvent {
+  int gpu = 0;
+  std::optional<MemoryAlert> alert;
+  std::optional<ClimbEvidence> climb;  ///< The level is at or above the ladder's trigger.
+};
+
+/// Belongs to one thread; board() and history() may be used by any.
+class Engine {
+ public:
+  /// `config` must be valid and outlive the engine.
+  Engine(const std::vector<Device>& devices, Provenance provenance, const MonitorConfig& config);
+
+  /// Takes a reading in. Empty when it was no news; an event may also ask for nothing.
+  [[nodiscard]] std::optional<EngineEvent> take(Reading reading);
+  /// The source does not answer for this device: why. Empty text takes it back.
+  void set_silence(int gpu, std::string reason);
+  /// Publishes what is known at `now`; a device without a reading for 2.5 intervals is stale.
+  std::shared_ptr<const Snapshot> publish(TimeStamp now, Duration interval);
+
+  [[nodiscard]] const std::deque<DeviceTrack>& tracks() const { return tracks_; }
+  [[nodiscard]] const DeviceTrack* find(int gpu) const;
+  [[nodiscard]] const std::shared_ptr<SnapshotBoard>& board() const { return board_; }
+
+ private:
+  [[nodiscard]] DeviceTrack* find(int gpu);
+
+  const MonitorConfig& config_;
+  Provenance provenance_;
+  std::deque<DeviceTrack> tracks_;  // a deque: tracks do not move
+  std::shared_ptr<SnapshotBoard> board_ = std::make_shared<SnapshotBoard>();
+  std::uint64_t sequence_ = 0;
+};
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,44 @@
+#include "dualgpuopt/memory/monitor/monitor_config.h"
+
+#include <fmt/format.h>
+
+namespace dualgpuopt::memory {
+namespace {
+
+constexpr Duration kShortestInterval = std::chrono::milliseconds(1);
+
+Result<void> validate_polling(const PollingConfig& polling) {
+  if (polling.shortest < kShortestInterval) {
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("polling.shortest is {}; it must be at least {}", format_duration(polling.shortest),
+                            format_duration(kShortestInterval)));
+  }
+  if (polling.shortest > polling.usual || polling.usual > polling.longest) {
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("polling intervals must not descend: shortest {}, usual {}, longest {}",
+                            format_duration(polling.shortest), format_duration(polling.usual),
+                            format_duration(polling.longest)));
+  }
+  if (polling.processes < polling.shortest) {
+    return fail(ErrorCode::InvalidArgument, fmt::format("polling.processes is {}; it must be at least polling.shortest",
+                                                        format_duration(polling.processes)));
+  }
+  return {};
+}
+
+}  // namespace
+
+PollingConfig PollingConfig::fixed(Duration interval) {
+  return {interval, interval, interval, std::max<Duration>(interval, std::chrono::seconds(5))};
+}
+
+Result<void> MonitorConfig::validate() const {
+  if (auto valid = validate_polling(polling); !valid) return valid;
+  if (auto valid = thresholds.validate(); !valid) return valid;
+  if (auto valid = ladder.validate(); !valid) return valid;
+  if (horizon <= Duration::zero()) return fail(ErrorCode::InvalidArgument, "horizon must be more than 0 s");
+  if (capacity && *capacity == 0) return fail(ErrorCode::InvalidArgument, "capacity must be more than 0 B");
+  return {};
+}
+
+}  // namespace dualgpuopt::memory

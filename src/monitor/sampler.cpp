@@ -1,0 +1,131 @@
+#include "monitor/sampler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "monitor/interval_policy.h"
+
+namespace dualgpuopt::memory {
+namespace {
+
+/// What a measurement may take beyond the time after which the reader gives a device up.
+constexpr Duration kMeasurementSlack = std::chrono::milliseconds(500);
+
+}  // namespace
+
+Sampler::Sampler(Engine& engine, std::shared_ptr<MemorySource> source, std::shared_ptr<Clock> clock,
+                 const MonitorConfig& config, Outlets outlets)
+    : engine_(engine),
+      source_(std::move(source)),
+      clock_(std::move(clock)),
+      config_(config),
+      outlets_(std::move(outlets)),
+      reader_(source_, clock_),
+      interval_(config.polling.usual),
+      tick_(clock_->now()) {}
+
+void Sampler::begin() {
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+Sampler::~Sampler() { stop(); }
+
+void Sampler::stop() {
+  if (thread_.joinable()) {
+    thread_.request_stop();
+    reader_.poke();
+    thread_.join();
+  }
+  const MutexLock lock(mutex_);
+  stopped_ = true;
+  answered_.notify_all();
+}
+
+void Sampler::run(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    if (clock_->now() >= tick_) begin_round();
+    request_measurements();
+    reader_.wait_until(std::chrono::steady_clock::now() + std::max<Duration>(tick_ - clock_->now(), Duration::zero()));
+    take_in(reader_.collect());
+  }
+}
+
+void Sampler::begin_round() {
+  if (!published_this_round_) publish();  // a reading is late: the others' ages are news too
+  watch_over_reader();
+  const auto now = clock_->now();
+  for (const auto& track : engine_.tracks()) {
+    reader_.request(track.gpu(), track.wants_processes(now) ? ReadDetail::MemoryAndProcesses : ReadDetail::Memory);
+  }
+  published_this_round_ = false;
+  tick_ = std::max(tick_ + interval_, now);
+}
+
+void Sampler::watch_over_reader() {
+  for (const auto& hung : reader_.supervise(ReadDeadlines::for_interval(interval_))) {
+    engine_.set_silence(hung.gpu, fmt::format("the driver has not answered for {}", format_duration(hung.hanging)));
+  }
+}
+
+void Sampler::take_in(std::vector<Reading> readings) {
+  if (readings.empty()) return;
+  std::vector<EngineEvent> events;
+  for (auto& reading : readings) {
+    answer_measurements(reading);
+    if (auto event = engine_.take(std::move(reading))) events.push_back(std::move(*event));
+  }
+  publish();
+  for (auto& event : events) {
+    if (event.alert || event.climb) outlets_.on_event(std::move(event));
+  }
+}
+
+void Sampler::publish() {
+  const auto snapshot = engine_.publish(clock_->stamp(), interval_);
+  const auto wanted = next_interval(config_.polling, *snapshot, interval_);
+  tick_ = std::min(tick_, clock_->now() + wanted);
+  interval_ = wanted;
+  published_this_round_ = true;
+  outlets_.on_published();
+}
+
+Reading Sampler::no_measurement(int gpu, const std::string& why) const {
+  return Reading::unavailable(gpu, clock_->stamp(), source_->provenance(), why);
+}
+
+Reading Sampler::measure(int gpu) {
+  Waiting waiting{gpu, clock_->now(), std::nullopt};
+  const auto patience = ReadDeadlines::for_interval(config_.polling.usual).give_up + kMeasurementSlack;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  {
+    const MutexLock lock(mutex_);
+    if (stopped_) return no_measurement(gpu, "the monitor is stopped");
+    waiting_.push_back(&waiting);
+  }
+  reader_.poke();
+  const MutexLock lock(mutex_);
+  while (!waiting.answer && !stopped_ && answered_.wait_until(mutex_, deadline)) {
+  }
+  waiting_.remove(&waiting);
+  if (waiting.answer) return *std::move(waiting.answer);
+  return no_measurement(gpu, stopped_ ? "the monitor is stopped" : "the driver did not answer in time");
+}
+
+void Sampler::request_measurements() {
+  const MutexLock lock(mutex_);
+  for (const auto* waiting : waiting_) {
+    if (!waiting->answer) reader_.request(waiting->gpu, ReadDetail::Memory);
+  }
+}
+
+void Sampler::answer_measurements(const Reading& reading) {
+  const MutexLock lock(mutex_);
+  for (auto* waiting : waiting_) {
+    if (waiting->gpu == reading.gpu && !waiting->answer && reading.time.mono >= waiting->since)
+      waiting->answer = reading;
+  }
+  answered_.notify_all();
+}
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,159 @@
+#include "sources/toml_table.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace dualgpuopt::memory {
+namespace {
+
+constexpr std::size_t kLongestShown = 60;
+constexpr std::string_view kSize = "a size, as in \"24GiB\"";
+constexpr std::string_view kSignedSize = "a size, as in \"2GiB\" or \"-512MiB\"";
+constexpr std::string_view kDuration = "a duration, as in \"20s\"";
+
+/// Foreign text as a message quotes it: short, and with nothing that a terminal could act on.
+std::string shown(std::string_view text) {
+  return fmt::format("{:?}{}", text.substr(0, kLongestShown), text.size() > kLongestShown ? "..." : "");
+}
+
+/// What stands where something else was expected.
+std::string found(const toml::node& value) {
+  if (const auto* text = value.as_string()) return "the text " + shown(text->get());
+  if (const auto* number = value.as_integer()) return fmt::format("the number {}", number->get());
+  if (const auto* number = value.as_floating_point()) return fmt::format("the number {}", number->get());
+  if (const auto* truth = value.as_boolean()) return truth->get() ? "true" : "false";
+  if (value.is_table()) return "a table";
+  return value.is_array() ? "a list" : "a date or time";
+}
+
+Result<SignedBytes> parse_signed_bytes(std::string_view text) {
+  const auto start = std::min(text.find_first_not_of(" \t"), text.size());
+  const bool negative = text.substr(start, 1) == "-";
+  const auto magnitude = parse_bytes(negative ? text.substr(start + 1) : text);
+  if (!magnitude) return fail(magnitude.error());
+  const auto amount = static_cast<SignedBytes>(*magnitude);
+  return negative ? -amount : amount;
+}
+
+/// A number as its author could have written it in quotes; empty for what is neither text nor number.
+std::optional<std::string> as_quantity_text(const toml::node& value) {
+  if (const auto* text = value.as_string()) return text->get();
+  if (const auto* number = value.as_integer()) return std::to_string(number->get());
+  if (const auto* number = value.as_floating_point()) return fmt::format("{}", number->get());
+  return std::nullopt;
+}
+
+}  // namespace
+
+Error toml_error(const toml::source_region& place, std::string message) {
+  return Error(ErrorCode::ParseFailed, std::move(message))
+      .with_context(fmt::format("line {}, column {}", place.begin.line, place.begin.column));
+}
+
+Result<toml::table> parse_toml(std::string_view text) {
+  auto parsed = toml::parse(text);
+  if (parsed.failed()) {
+    return fail(toml_error(parsed.error().source(), std::string(parsed.error().description())));
+  }
+  return std::move(parsed).table();
+}
+
+void TomlTable::allow_only(const std::vector<std::string_view>& keys) const {
+  for (const auto& [key, value] : *table_) {
+    if (std::find(keys.begin(), keys.end(), key.str()) != keys.end()) continue;
+    report(key.source(),
+           fmt::format("unknown key {} in {}: expected one of {}", shown(key.str()), title_, fmt::join(keys, ", ")));
+  }
+}
+
+void TomlTable::require(std::string_view key, std::string_view expected) const {
+  if (!table_->contains(key)) {
+    report(table_->source(), fmt::format("the key \"{}\" is missing in {}: expected {}", key, title_, expected));
+  }
+}
+
+void TomlTable::refuse(std::string_view key, std::string_view why) const {
+  const auto* value = table_->get(key);
+  report(value != nullptr ? value->source() : table_->source(), fmt::format("{}: {}", key, why));
+}
+
+void TomlTable::report(const toml::source_region& place, std::string message) const {
+  if (!*error_) *error_ = toml_error(place, std::move(message));
+}
+
+void TomlTable::report_type(std::string_view key, const toml::node& value, std::string_view expected) const {
+  report(value.source(), fmt::format("{}: found {}, expected {}", key, found(value), expected));
+}
+
+std::optional<std::string> TomlTable::text(std::string_view key) const {
+  const auto* value = table_->get(key);
+  if (value == nullptr) return std::nullopt;
+  const auto* text = value->as_string();
+  if (text == nullptr || text->get().empty()) {
+    report_type(key, *value, "a text that is not empty");
+    return std::nullopt;
+  }
+  return text->get();
+}
+
+std::optional<std::int64_t> TomlTable::whole_number(std::string_view key, std::int64_t least, std::int64_t most) const {
+  const auto* value = table_->get(key);
+  if (value == nullptr) return std::nullopt;
+  const auto* number = value->as_integer();
+  if (number == nullptr || number->get() < least || number->get() > most) {
+    report_type(key, *value, fmt::format("a whole number from {} to {}", least, most));
+    return std::nullopt;
+  }
+  return number->get();
+}
+
+template <typename T>
+std::optional<T> TomlTable::quantity(std::string_view key, std::string_view expected,
+                                     Result<T> (*parse)(std::string_view)) const {
+  const auto* value = table_->get(key);
+  if (value == nullptr) return std::nullopt;
+  const auto text = as_quantity_text(*value);
+  if (!text) {
+    report_type(key, *value, expected);
+    return std::nullopt;
+  }
+  const auto amount = parse(*text);
+  if (!amount) {
+    refuse(key, amount.error().message());
+    return std::nullopt;
+  }
+  return *amount;
+}
+
+std::optional<Bytes> TomlTable::bytes(std::string_view key) const { return quantity(key, kSize, parse_bytes); }
+
+std::optional<SignedBytes> TomlTable::signed_bytes(std::string_view key) const {
+  return quantity(key, kSignedSize, parse_signed_bytes);
+}
+
+std::optional<Duration> TomlTable::duration(std::string_view key) const {
+  return quantity(key, kDuration, parse_duration);
+}
+
+std::vector<TomlTable> TomlTable::tables(std::string_view key, const std::string& title) const {
+  std::vector<TomlTable> tables;
+  const auto* value = table_->get(key);
+  if (value == nullptr) return tables;
+  const auto* list = value->as_array();
+  if (list == nullptr) {
+    report_type(key, *value, fmt::format("tables that each begin with {}", title));
+    return tables;
+  }
+  for (const auto& element : *list) {
+    if (const auto* table = element.as_table()) {
+      tables.emplace_back(*table, title, *error_);
+    } else {
+      report_type(key, element, "a table");
+    }
+  }
+  return tables;
+}
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Keeps the house rules of docs/architecture.md: the arrows between modules, and the mirror of sources and tests."""
+
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Each room, and the rooms that it may use directly or through others.
+DIRECT = {
+    "core": [],
+    "metrics": ["core"],
+    "processes": ["core"],
+    "sources": ["metrics", "processes"],
+    "alerts": ["metrics"],
+    "predictor": ["metrics"],
+    "recovery": ["metrics", "processes"],
+    "monitor": ["sources", "alerts", "predictor", "recovery"],
+    "daemon": ["monitor"],
+    "cli": ["daemon", "monitor"],
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+"(?:dualgpuopt/memory/)?([a-z_]+)/', re.MULTILINE)
+
+
+def reachable(room: str) -> set[str]:
+    rooms = {room}
+    for below in DIRECT[room]:
+        rooms |= reachable(below)
+    return rooms
+
+
+def files_of(room: str) -> list[pathlib.Path]:
+    folders = [ROOT / "src" / room, ROOT / "include/dualgpuopt/memory" / room]
+    return sorted(f for folder in folders for f in folder.glob("*") if f.suffix in {".h", ".cpp"})
+
+
+def arrow_complaints() -> list[str]:
+    complaints = []
+    for room in DIRECT:
+        allowed = reachable(room)
+        for file in files_of(room):
+            for used in INCLUDE.findall(file.read_text()):
+                if used in DIRECT and used not in allowed:
+                    complaints.append(f"{file.relative_to(ROOT)} uses {used}, which {room} must not know")
+    return complaints
+
+
+def mirror_complaints() -> list[str]:
+    complaints = []
+    for room in DIRECT:
+        sources = {f.stem for f in files_of(room) if f.suffix == ".cpp"}
+        named = {f.stem for f in files_of(room)}
+        tests = {f.name.removesuffix("_test.cpp") for f in (ROOT / "tests" / room).glob("*_test.cpp")}
+        untested = sources - tests - SHOWN_END_TO_END.get(room, set())
+        complaints += [f"src/{room}/{name}.cpp has no tests/{room}/{name}_test.cpp" for name in sorted(untested)]
+        complaints += [f"tests/{room}/{name}_test.cpp tests no file of {room}" for name in sorted(tests - named)]
+    return complaints
+
+
+# What only a whole gpumem can show: tests/cli/end_to_end runs it.
+SHOWN_END_TO_END = {
+    "cli": {"main", "app", "command", "status", "watch", "record", "replay", "check"},
+}
+
+
+def self_test() -> None:
+    """A check that cannot fail is none."""
+    assert "monitor" not in reachable("alerts")
+    assert "core" in reachable("cli")
+    assert INCLUDE.findall('#include "monitor/engine.h"\n#include "dualgpuopt/memory/core/error.h"\n') == ["monitor", "core"]
+
+
+def main() -> int:
+    self_test()
+    complaints = arrow_complaints() + mirror_complaints()
+    for complaint in complaints:
+        print(complaint)
+    if not complaints:
+        print(f"{sum(len(files_of(room)) for room in DIRECT)} files keep the house rules")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

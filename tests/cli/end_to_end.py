@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+"""Drives the built gpumem as its users do: through pipes, files, a terminal and signals."""
+
+import fcntl
+import json
+import os
+import pathlib
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+import unittest
+
+GPUMEM = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else None
+SHARED_TRACES = pathlib.Path(__file__).resolve().parents[3] / "shared" / "traces"
+COMMANDS = ["status", "watch", "record", "replay", "check"]
+
+FULL_AT = """
+title = "GPUs that stand still"
+[[gpu]]
+total = "10GiB"
+[[gpu.process]]
+pid = 1
+name = "job"
+[[gpu.process.motion]]
+kind = "step"
+amount = "{amount}"
+"""
+
+
+def gpumem(*arguments, **options):
+    return subprocess.run([GPUMEM, *arguments], capture_output=True, text=True, timeout=60, **options)
+
+
+def records(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def enterContext(self, context):  # noqa: N802 - as unittest has it from Python 3.11 on
+        value = context.__enter__()
+        self.addCleanup(context.__exit__, None, None, None)
+        return value
+
+    def file(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def standing_at(self, amount):
+        return "sim:" + str(self.file("still.toml", FULL_AT.format(amount=amount)))
+
+
+class Usage(Folder):
+    def test_help_of_every_command_has_an_example(self):
+        self.assertEqual(gpumem("--help").returncode, 0)
+        for command in COMMANDS:
+            shown = gpumem(command, "--help")
+            self.assertEqual(shown.returncode, 0)
+            self.assertIn(f"Example: gpumem {command}", shown.stdout)
+
+    def test_version(self):
+        self.assertRegex(gpumem("--version").stdout, r"^gpumem \d+\.\d+\.\d+$")
+
+    def test_what_makes_no_sense_exits_with_2_and_says_so(self):
+        for arguments in ([], ["fly"], ["status", "--frequency", "1"], ["status", "--unit", "MB"],
+                          ["status", "--source", "cuda"], ["watch", "--source", "sim:demo", "--interval", "soon"],
+                          ["watch", "--source", "sim:demo", "--interval", "0s"], ["replay"],
+                          ["record", "--source", "sim:demo", "--format", "xml"],
+                          ["watch", "--source", "sim:demo", "--duration", "x"]):
+            with self.subTest(arguments=arguments):
+                refused = gpumem(*arguments)
+                self.assertEqual(refused.returncode, 2, refused.stderr)
+                self.assertTrue(refused.stderr.strip())
+
+    def test_an_unknown_source_names_the_known_ones(self):
+        self.assertRegex(gpumem("status", "--source", "cuda").stderr, "auto.*nvml.*sim.*trace")
+        self.assertIn("demo", gpumem("status", "--source", "sim:nothing-of-this-name").stderr)
+
+    def test_no_driver_is_an_error_that_says_what_was_tried(self):
+        without = gpumem("status")
+        if without.returncode == 0:
+            self.skipTest("this machine has a GPU")
+        self.assertEqual(without.returncode, 1)
+        self.assertRegex(without.stderr, "nvml")
+
+
+class Status(Folder):
+    def test_shows_every_gpu_with_its_label(self):
+        shown = gpumem("status", "--source", "sim:demo").stdout
+        self.assertIn("SIMULATED", shown)
+        self.assertEqual(len(re.findall(r"^\d+  ", shown, re.MULTILINE)), 2)
+
+    def test_lists_processes(self):
+        self.assertRegex(gpumem("status", "--source", self.standing_at("4GiB")).stdout, r"1\s+4\.0 GiB\s+job")
+
+    def test_json_is_a_recording_of_one_look(self):
+        shown = gpumem("status", "--source", self.standing_at("4GiB"), "--json").stdout
+        device, reading = records(shown)
+        self.assertEqual((device["type"], reading["type"]), ("device", "reading"))
+        self.assertEqual(reading["provenance"], "simulated")
+        self.assertEqual(reading["used_bytes"], 4 << 30)
+        self.assertEqual(reading["free_bytes"], 6 << 30)
+        self.assertEqual(reading["used_percent"], 40.0)
+        self.assertEqual(reading["processes"][0]["used_bytes"], 4 << 30)
+        self.assertEqual(gpumem("replay", self.file("one.jsonl", shown)).returncode, 0)
+
+    def test_unit(self):
+        self.assertIn("4096 / 10240 MiB",
+                      gpumem("status", "--source", self.standing_at("4GiB"), "--unit", "MiB").stdout)
+
+    def test_a_full_disk_is_an_error(self):
+        with open("/dev/full", "w") as full:
+            failed = subprocess.run([GPUMEM, "status", "--source", "sim:demo"], stdout=full, stderr=subprocess.PIPE,
+                                    text=True, timeout=60)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("No space left", failed.stderr)
+
+
+class Watch(Folder):
+    def test_in_a_pipe_it_prints_one_line_a_reading_or_event(self):
+        shown = gpumem("watch", "--source", self.standing_at("9.6GiB"), "--interval", "100ms", "--duration", "1s").stdout
+        self.assertNotIn("\x1b", shown)
+        lines = shown.splitlines()
+        self.assertGreater(len(lines), 5)
+        for line in lines:
+            self.assertIn("SIMULATED", line)
+        self.assertTrue(any("EMERGENCY" in line for line in lines))
+        self.assertTrue(any("decision 1" in line and "dry run" in line for line in lines))
+
+    def test_json_labels_every_record(self):
+        shown = records(gpumem("watch", "--source", self.standing_at("9.6GiB"), "--interval", "100ms", "--duration",
+                               "1s", "--json").stdout)
+        kinds = {record["type"] for record in shown}
+        self.assertEqual(kinds, {"device", "reading", "forecast", "alert", "decision"})
+        for record in shown:
+            self.assertEqual(record["schema"], 1)
+            if record["type"] != "device":
+                self.assertEqual(record["provenance"], "simulated")
+
+    def terminal(self, *arguments, seconds, environment=None):
+        """What a terminal of 100 columns is sent until Ctrl-C after some time, and the exit code."""
+        pid, master = pty.fork()
+        if pid == 0:
+            os.execve(GPUMEM, ["gpumem", *arguments], {"TERM": "xterm", **(environment or {})})
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+        sent = b""
+        interrupt_at = time.monotonic() + seconds
+        interrupted = False
+        while True:
+            if not interrupted and time.monotonic() > interrupt_at:
+                os.kill(pid, signal.SIGINT)
+                interrupted = True
+            if not select.select([master], [], [], 0.05)[0]:
+                continue
+            try:
+                piece = os.read(master, 65536)
+            except OSError:  # the other end is closed
+                piece = b""
+            if not piece:
+                break
+            sent += piece
+        return sent.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def test_on_a_terminal_it_redraws_one_table_and_gives_the_screen_back(self):
+        shown, code = self.terminal("watch", "--source", "sim:demo", "--interval", "100ms", seconds=1)
+        self.assertEqual(code, 0)
+        self.assertTrue(shown.startswith("\x1b[?1049h"))
+        self.assertTrue(shown.endswith("\x1b[?25h\x1b[?1049l"))
+        frames = shown.split("\x1b[H")[1:]
+        self.assertGreater(len(frames), 3)
+        for frame in frames:
+            self.assertIn("SIMULATED", frame)
+            self.assertIn("█" if "█" in frame else "░", frame)
+            for line in frame.split("\r\n"):
+                self.assertLessEqual(len(re.sub(r"\x1b\[[\d;?]*\w", "", line)), 100)
+        self.assertIn("\x1b[32m", frames[-1])
+
+    def test_no_color_is_respected(self):
+        shown, _ = self.terminal("watch", "--source", "sim:demo", "--interval", "100ms", seconds=0.5,
+                                 environment={"NO_COLOR": "1"})
+        self.assertNotRegex(shown, r"\x1b\[[\d;]*m")
+
+    def test_ends_when_the_reader_of_the_pipe_goes_away(self):
+        watch = subprocess.Popen([GPUMEM, "watch", "--source", "sim:demo", "--interval", "50ms"], stdout=subprocess.PIPE)
+        watch.stdout.readline()
+        watch.stdout.close()
+        self.assertNotEqual(watch.wait(timeout=30), 0)
+
+
+class RecordAndReplay(Folder):
+    def test_what_was_recorded_is_what_is_replayed(self):
+        for name in ("run.jsonl", "run.csv"):
+            file = self.folder / name
+            recorded = gpumem("record", "--source", "sim:demo", "--interval", "50ms", "--duration", "1s", "-o", file)
+            self.assertEqual(recorded.returncode, 0, recorded.stderr)
+            replayed = gpumem("replay", file, "--forecasts")
+            self.assertEqual(replayed.returncode, 0, replayed.stderr)
+            forecasts = [r for r in records(replayed.stdout) if r["type"] == "forecast"]
+            lines = file.read_text().count("\n")
+            self.assertEqual(len(forecasts), lines - (2 if name.endswith("jsonl") else 1))
+            self.assertGreater(len(forecasts), 20)
+
+    def test_never_overwrites(self):
+        file = self.file("there.jsonl", "precious")
+        refused = gpumem("record", "--source", "sim:demo", "-o", file)
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("exists already", refused.stderr)
+        self.assertEqual(file.read_text(), "precious")
+
+    def test_a_kill_loses_no_reading_that_was_taken(self):
+        file = self.folder / "killed.jsonl"
+        recording = subprocess.Popen([GPUMEM, "record", "--source", "sim:demo", "--interval", "20ms", "-o", file])
+        while not file.exists() or file.read_text().count("\n") < 30:
+            time.sleep(0.01)
+        recording.kill()
+        recording.wait()
+        text = file.read_text()
+        self.assertTrue(text.endswith("\n"))
+        replayed = gpumem("replay", file, "--forecasts")
+        self.assertEqual(replayed.returncode, 0, replayed.stderr)
+        self.assertEqual(len(records(replayed.stdout)), text.count("\n") - 2)
+
+    def test_a_full_disk_is_an_error_and_keeps_whole_lines(self):
+        failed = subprocess.run(["bash", "-c", f"ulimit -f 8; trap '' XFSZ; exec {GPUMEM} record --source sim:demo "
+                                 f"--interval 10ms --duration 20s -o {self.folder / 'full.jsonl'}"],
+                                capture_output=True, text=True, timeout=60)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("cannot write to", failed.stderr)
+        self.assertTrue((self.folder / "full.jsonl").read_text().endswith("}\n"))
+
+    def test_bad_recordings_are_refused_with_their_line(self):
+        cases = {
+            "t_s,gpu,used_bytes,total_bytes\n0,0,5,10\nx,0,5,10\n": "line 3",
+            "": "empty",
+            "t_s,gpu,used_bytes,total_bytes\n": "no",
+            "t_s,gpu,used_bytes,total_bytes\n0,0,5,0\n": "total",
+            "t_s,gpu,used_bytes,total_bytes\n1,0,5,10\n0,0,5,10\n": "line 3",
+            "t_s,gpu,used_bytes,total_bytes\nnan,0,5,10\n": "line 2",
+            "x" * 1_000_000 + "\n": "line 1",
+        }
+        for text, expected in cases.items():
+            with self.subTest(text=text[:60]):
+                refused = gpumem("replay", self.file("bad.csv", text))
+                self.assertEqual(refused.returncode, 2, refused.stdout[:200])
+                self.assertIn(expected, refused.stderr)
+                self.assertIn("bad.csv", refused.stderr)
+                self.assertLess(len(refused.stderr), 600)
+        self.assertEqual(gpumem("replay", self.folder / "nothing.csv").returncode, 1)
+
+    def test_used_above_total_is_kept_and_said(self):
+        replayed = gpumem("replay", self.file("over.csv", "t_s,gpu,used_bytes,total_bytes\n0,0,11,10\n"), "--forecasts")
+        self.assertEqual(replayed.returncode, 0)
+        self.assertIn("total", replayed.stderr)
+        self.assertEqual(records(replayed.stdout)[0]["risk"], 1.0)
+
+    def test_the_engine_runs_as_configured(self):
+        rows = "".join(f"{second},0,{(60 + second // 2) << 20},{100 << 20}\n" for second in range(80))
+        trace = self.file("rise.csv", "t_s,gpu,used_bytes,total_bytes\n" + rows)
+        config = self.file("config.toml", '[thresholds.warning]\npercent = 70\n[ladder]\ntrigger = "warning"\n'
+                           'rungs = ["offload"]\ntarget = "50%"\n')
+        shown = records(gpumem("replay", trace, "--config", config).stdout)
+        warning = next(r for r in shown if r["type"] == "alert")
+        decision = next(r for r in shown if r["type"] == "decision")
+        self.assertEqual((warning["level"], warning["event"], warning["t"]), ("warning", "raised", 20.0))
+        self.assertEqual((decision["t"], decision["end"]), (20.0, "dry_run"))
+        self.assertEqual([rung["strategy"] for rung in decision["rungs"]], ["offload"])
+        self.assertIsNone(decision["freed_bytes"])
+
+    def test_capacity_and_gpu(self):
+        trace = self.file("two.csv", "t_s,gpu,used_bytes,total_bytes\n0,0,5,\n0,1,6,\n1,0,5,\n1,1,6,\n")
+        quiet = gpumem("replay", trace)
+        self.assertEqual((quiet.returncode, quiet.stdout), (0, ""))
+        self.assertIn("--capacity", quiet.stderr)
+        shown = records(gpumem("replay", trace, "--capacity", "6", "--gpu", "1", "--forecasts").stdout)
+        self.assertEqual({r["gpu"] for r in shown}, {1})
+        self.assertEqual(gpumem("replay", trace, "--gpu", "7").returncode, 2)
+
+    def test_a_bad_configuration_names_file_place_and_key(self):
+        config = self.file("bad.toml", "[thresholds]\nwarming = 80\n")
+        refused = gpumem("replay", self.file("t.csv", "t_s,gpu,used_bytes,total_bytes\n0,0,5,10\n"), "--config", config)
+        self.assertEqual(refused.returncode, 2)
+        for part in ("bad.toml", "line 2", "warming"):
+            self.assertIn(part, refused.stderr)
+
+    @unittest.skipUnless(SHARED_TRACES.is_dir(), "the recorded traces are not on this machine")
+    def test_every_recorded_trace_replays_twice_alike(self):
+        traces = sorted(SHARED_TRACES.glob("[0-9]*.csv"))
+        self.assertGreater(len(traces), 10)
+        for trace in traces:
+            with self.subTest(trace=trace.name):
+                first = gpumem("replay", trace, "--forecasts")
+                second = gpumem("replay", trace, "--forecasts")
+                self.assertEqual(first.returncode, 0, first.stderr)
+                self.assertEqual(first.stdout, second.stdout)
+                self.assertEqual(sum('"type":"forecast"' in line for line in first.stdout.splitlines()),
+                                 trace.read_text().count("\n") - 1)
+
+
+class Check(Folder):
+    def check(self, amount, *arguments):
+        return gpumem("check", "--source", self.standing_at(amount), *arguments)
+
+    def test_the_codes_of_a_monitoring_plugin(self):
+        for amount, code, word in (("4GiB", 0, "OK"), ("8.5GiB", 1, "WARNING"), ("9.2GiB", 2, "CRITICAL"),
+                                   ("9.9GiB", 2, "CRITICAL")):
+            with self.subTest(amount=amount):
+                shown = self.check(amount)
+                self.assertEqual(shown.returncode, code, shown.stderr)
+                self.assertTrue(shown.stdout.startswith(f"GPUMEM {word} SIMULATED - GPU 0 "), shown.stdout)
+
+    def test_performance_data(self):
+        ten = 10 << 30
+        self.assertIn(f" | gpu0_used={4 << 30}B;{ten * 8 // 10};{ten * 9 // 10};0;{ten}\n", self.check("4GiB").stdout)
+
+    def test_thresholds(self):
+        self.assertEqual(self.check("4GiB", "-w", "30%").returncode, 1)
+        self.assertEqual(self.check("4GiB", "-w", "8GiB", "-c", "7GiB").returncode, 2)
+        self.assertEqual(self.check("4GiB", "-w", "7GiB", "-c", "2GiB").returncode, 1)
+
+    def test_what_cannot_be_known_is_unknown(self):
+        for arguments in (["--source", "sim:nothing"], ["--nonsense"], ["--source", "sim:demo", "-w", "lots"],
+                          ["--source", "sim:demo", "-w", "95%", "-c", "90%"]):
+            with self.subTest(arguments=arguments):
+                self.assertEqual(gpumem("check", *arguments).returncode, 3)
+        no_total = self.file("t.csv", "t_s,gpu,used_bytes,total_bytes\n0,0,5,\n")
+        self.assertEqual(gpumem("check", "--source", f"trace:{no_total}").returncode, 3)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

@@ -1,0 +1,112 @@
+#include "monitor/device_track.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace dualgpuopt::memory {
+namespace {
+
+using namespace std::chrono_literals;
+
+Reading reading_at(Duration time, Bytes used) {
+  return {0, {MonoTime(time), {}}, Provenance::Driver, MemoryUse::from_used_and_total(used, 24_GiB), {}, nullptr};
+}
+
+class DeviceTrackTest : public ::testing::Test {
+ protected:
+  MonitorConfig config_;
+  DeviceTrack track_{{0, "gpu-0", "GPU", {}, {}, {}, {}, {}}, Provenance::Driver, config_};
+};
+
+TEST_F(DeviceTrackTest, IsUnavailableBeforeTheFirstReading) {
+  const auto shot = track_.snapshot(MonoTime(0s), 2s);
+  EXPECT_EQ(shot.status, DeviceStatus::Unavailable);
+  EXPECT_EQ(shot.reason, "not read yet");
+  EXPECT_FALSE(shot.reading.ok());
+}
+
+TEST_F(DeviceTrackTest, TakesOnlyWhatIsNews) {
+  EXPECT_TRUE(track_.take(reading_at(1s, 2_GiB)).fresh);
+  EXPECT_FALSE(track_.take(reading_at(1s, 3_GiB)).fresh);
+  EXPECT_FALSE(track_.take(reading_at(0s, 3_GiB)).fresh);
+  EXPECT_EQ(track_.last_good().memory->used, 2_GiB);
+  EXPECT_TRUE(track_.take(reading_at(2s, 3_GiB)).fresh);
+  EXPECT_EQ(track_.snapshot(MonoTime(2s), 2s).peak_used, 3_GiB);
+}
+
+TEST_F(DeviceTrackTest, GoesStaleByAgeAndSaysSo) {
+  (void)track_.take(reading_at(1s, 2_GiB));
+  EXPECT_EQ(track_.snapshot(MonoTime(2s), 2500ms).status, DeviceStatus::Ok);
+  const auto stale = track_.snapshot(MonoTime(5s), 2500ms);
+  EXPECT_EQ(stale.status, DeviceStatus::Stale);
+  EXPECT_EQ(stale.reason, "no reading for 4 s");
+  EXPECT_EQ(stale.reading.memory->used, 2_GiB);
+}
+
+TEST_F(DeviceTrackTest, ShowsNoNumbersWhenTheDriverRefuses) {
+  (void)track_.take(reading_at(1s, 2_GiB));
+  (void)track_.take(Reading::unavailable(0, {MonoTime(2s), {}}, Provenance::Driver, "GPU is lost"));
+  const auto shot = track_.snapshot(MonoTime(2s), 2500ms);
+  EXPECT_EQ(shot.status, DeviceStatus::Unavailable);
+  EXPECT_EQ(shot.reason, "GPU is lost");
+  EXPECT_FALSE(shot.reading.ok());
+  EXPECT_FALSE(shot.forecast);
+  EXPECT_TRUE(track_.take(reading_at(3s, 2_GiB)).fresh);
+  EXPECT_EQ(track_.snapshot(MonoTime(3s), 2500ms).status, DeviceStatus::Ok);
+}
+
+TEST_F(DeviceTrackTest, IsStaleAtOnceWhenTheDriverIsSilent) {
+  (void)track_.take(reading_at(1s, 2_GiB));
+  track_.set_silence("the driver has not answered for 3 s");
+  EXPECT_EQ(track_.snapshot(MonoTime(1s), 2500ms).status, DeviceStatus::Stale);
+  (void)track_.take(reading_at(2s, 2_GiB));
+  EXPECT_EQ(track_.snapshot(MonoTime(2s), 2500ms).status, DeviceStatus::Ok);
+}
+
+TEST_F(DeviceTrackTest, RaisesTheAlertOfItsReading) {
+  const auto intake = track_.take(reading_at(1s, 20_GiB));
+  ASSERT_TRUE(intake.alert);
+  EXPECT_EQ(intake.alert->level, Level::Warning);
+  EXPECT_EQ(track_.level(), Level::Warning);
+  EXPECT_EQ(track_.snapshot(MonoTime(1s), 2s).level, Level::Warning);
+}
+
+TEST_F(DeviceTrackTest, AsksForProcessesAtTheirOwnPace) {
+  EXPECT_TRUE(track_.wants_processes(MonoTime(0s)));
+  auto reading = reading_at(1s, 2_GiB);
+  reading.processes = std::make_shared<ProcessList>(ProcessList{reading.time, {}, {}});
+  (void)track_.take(reading);
+  EXPECT_FALSE(track_.wants_processes(MonoTime(5s)));
+  EXPECT_TRUE(track_.wants_processes(MonoTime(6s)));
+  EXPECT_EQ(track_.snapshot(MonoTime(6s), 10s).processes, reading.processes);
+}
+
+TEST(DeviceTrack, MeasuresByAnInventedCapacityWhenTold) {
+  MonitorConfig config;
+  config.capacity = 10_GiB;
+  DeviceTrack track({0, "gpu-0", "GPU", {}, {}, {}, {}, {}}, Provenance::Replayed, config);
+  (void)track.take(reading_at(1s, 11_GiB));
+  const auto shot = track.snapshot(MonoTime(1s), 2s);
+  EXPECT_EQ(shot.level, Level::Emergency);
+  EXPECT_EQ(shot.reading.memory->total, 10_GiB);
+  EXPECT_EQ(shot.reading.memory->used, 11_GiB);
+  EXPECT_EQ(shot.forecast->risk, 1.0);
+}
+
+TEST(SharedHistory, NeverHoldsTheSamplerUpAndLosesNothing) {
+  constexpr int kSamples = 200;  // fewer than are set aside at most, should somebody look all the time
+  SharedHistory history;
+  std::atomic<bool> done{false};
+  std::jthread looking([&] {
+    while (!done) (void)history.points(HistoryTier::Second, MonoTime::min());
+  });
+  for (int second = 1; second < kSamples; ++second) history.add(MonoTime(std::chrono::seconds(second)), 1_GiB);
+  done = true;
+  looking.join();
+  history.add(MonoTime(std::chrono::seconds(kSamples)), 1_GiB);
+  EXPECT_EQ(history.points(HistoryTier::Second, MonoTime::min()).size(), static_cast<std::size_t>(kSamples));
+}
+
+}  // namespace
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,63 @@
+#include "monitor/engine.h"
+
+#include <gtest/gtest.h>
+
+namespace dualgpuopt::memory {
+namespace {
+
+using namespace std::chrono_literals;
+
+Reading reading_of(int gpu, Duration time, Bytes used) {
+  return {gpu, {MonoTime(time), {}}, Provenance::Driver, MemoryUse::from_used_and_total(used, 24_GiB), {}, nullptr};
+}
+
+class EngineTest : public ::testing::Test {
+ protected:
+  MonitorConfig config_;
+  Engine engine_{{{0, "a", "A", {}, {}, {}, {}, {}}, {1, "b", "B", {}, {}, {}, {}, {}}}, Provenance::Driver, config_};
+};
+
+TEST_F(EngineTest, ReportsAlertAndClimbOfTheReadingsOwnDevice) {
+  const auto calm = engine_.take(reading_of(0, 1s, 2_GiB));
+  ASSERT_TRUE(calm);
+  EXPECT_FALSE(calm->alert || calm->climb);
+  const auto full = engine_.take(reading_of(1, 1s, 22_GiB));
+  ASSERT_TRUE(full && full->alert && full->climb);
+  EXPECT_EQ(full->alert->gpu, 1);
+  EXPECT_EQ(full->climb->level, Level::Critical);
+  EXPECT_EQ(full->climb->reading.memory->used, 22_GiB);
+  EXPECT_TRUE(full->climb->forecast);
+}
+
+TEST_F(EngineTest, IgnoresWhatIsNoNewsAndDevicesItDoesNotKnow) {
+  (void)engine_.take(reading_of(0, 1s, 2_GiB));
+  EXPECT_FALSE(engine_.take(reading_of(0, 1s, 23_GiB)));
+  EXPECT_FALSE(engine_.take(reading_of(9, 1s, 23_GiB)));
+  EXPECT_FALSE(engine_.take(Reading::unavailable(0, {MonoTime(2s), {}}, Provenance::Driver, "lost")));
+}
+
+TEST_F(EngineTest, PublishesAllDevicesInTheirOrder) {
+  (void)engine_.take(reading_of(1, 1s, 2_GiB));
+  const auto snapshot = engine_.publish({MonoTime(1s), {}}, 1s);
+  EXPECT_EQ(snapshot->sequence, 1U);
+  ASSERT_EQ(snapshot->devices.size(), 2U);
+  EXPECT_EQ(snapshot->devices[0].status, DeviceStatus::Unavailable);
+  EXPECT_EQ(snapshot->devices[1].status, DeviceStatus::Ok);
+  EXPECT_EQ(engine_.board()->latest(), snapshot);
+}
+
+TEST_F(EngineTest, CallsADeviceStaleWithinThreeIntervals) {
+  (void)engine_.take(reading_of(0, 1s, 2_GiB));
+  EXPECT_EQ(engine_.publish({MonoTime(3s), {}}, 1s)->devices[0].status, DeviceStatus::Ok);
+  EXPECT_EQ(engine_.publish({MonoTime(4s), {}}, 1s)->devices[0].status, DeviceStatus::Stale);
+}
+
+TEST_F(EngineTest, RaisesNothingOnDataThatIsNotThere) {
+  (void)engine_.take(reading_of(0, 1s, 23_GiB));
+  engine_.set_silence(0, "the driver has not answered for 3 s");
+  EXPECT_EQ(engine_.publish({MonoTime(10s), {}}, 1s)->devices[0].reason, "the driver has not answered for 3 s");
+  EXPECT_FALSE(engine_.take(Reading::unavailable(0, {MonoTime(11s), {}}, Provenance::Driver, "lost")));
+}
+
+}  // namespace
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,38 @@
+#include "dualgpuopt/memory/monitor/monitor_config.h"
+
+#include <gmock/gmock.h>
+
+namespace dualgpuopt::memory {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+TEST(MonitorConfig, IsValidAsItComes) { EXPECT_TRUE(MonitorConfig{}.validate()); }
+
+TEST(MonitorConfig, NamesTheSettingThatMakesNoSense) {
+  const auto complaint = [](auto change) {
+    MonitorConfig config;
+    change(config);
+    const auto valid = config.validate();
+    return valid ? std::string("valid") : valid.error().message();
+  };
+  EXPECT_THAT(complaint([](auto& c) { c.polling.shortest = 0s; }), HasSubstr("polling.shortest is 0 ms"));
+  EXPECT_THAT(complaint([](auto& c) { c.polling.usual = 10s; }), HasSubstr("usual 10 s, longest 5 s"));
+  EXPECT_THAT(complaint([](auto& c) { c.polling.processes = 1ms; }), HasSubstr("polling.processes"));
+  EXPECT_THAT(complaint([](auto& c) { c.horizon = 0s; }), HasSubstr("horizon"));
+  EXPECT_THAT(complaint([](auto& c) { c.capacity = 0; }), HasSubstr("capacity"));
+  EXPECT_THAT(complaint([](auto& c) { c.thresholds.warning.percent = 99; }), HasSubstr("warning"));
+  EXPECT_THAT(complaint([](auto& c) { c.ladder.target_percent = 0; }), HasSubstr("target_percent"));
+}
+
+TEST(PollingConfig, FixedKeepsOnePace) {
+  const auto fixed = PollingConfig::fixed(100ms);
+  EXPECT_EQ(fixed.shortest, 100ms);
+  EXPECT_EQ(fixed.longest, 100ms);
+  EXPECT_EQ(fixed.processes, 5s);
+  EXPECT_EQ(PollingConfig::fixed(1min).processes, 1min);
+}
+
+}  // namespace
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,110 @@
+// A source whose devices do what a test says: any amount, no answer, an exception, a call that hangs.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dualgpuopt/memory/core/mutex.h"
+#include "dualgpuopt/memory/sources/memory_source.h"
+
+namespace dualgpuopt::memory {
+
+/// Thread-safe. Every device has 24 GiB and begins with 1 GiB used.
+class ScriptedSource final : public MemorySource {
+ public:
+  ScriptedSource(int devices, const Clock& clock, Provenance provenance = Provenance::Driver)
+      : clock_(clock), provenance_(provenance) {
+    for (int gpu = 0; gpu < devices; ++gpu) scripts_[gpu] = {};
+  }
+  ~ScriptedSource() override { release_hung(); }
+
+  static constexpr Bytes kTotal = 24_GiB;
+
+  void set_used(int gpu, Bytes used) {
+    with(gpu, [&](Script& script) { script.used = used; });
+  }
+  void set_failure(int gpu, std::string reason) {
+    with(gpu, [&](Script& script) { script.failure = std::move(reason); });
+  }
+  void set_throwing(int gpu) {
+    with(gpu, [](Script& script) { script.throws = true; });
+  }
+  void set_hanging(int gpu) {
+    with(gpu, [](Script& script) { script.hangs = true; });
+  }
+  /// Every call that hangs comes back with a reading, and none hangs any more.
+  void release_hung() {
+    const MutexLock lock(mutex_);
+    for (auto& [gpu, script] : scripts_) script.hangs = false;
+    changed_.notify_all();
+  }
+  void wait_for_reads(int gpu, int reads) {
+    const MutexLock lock(mutex_);
+    while (scripts_[gpu].reads < reads) changed_.wait(mutex_);
+  }
+  void wait_until_hanging(int gpu) {
+    const MutexLock lock(mutex_);
+    while (!scripts_[gpu].is_hung) changed_.wait(mutex_);
+  }
+  [[nodiscard]] int reads(int gpu) {
+    const MutexLock lock(mutex_);
+    return scripts_[gpu].reads;
+  }
+
+  std::string_view name() const override { return "scripted"; }
+  Provenance provenance() const override { return provenance_; }
+
+  Result<std::vector<Device>> enumerate() override {
+    const MutexLock lock(mutex_);
+    std::vector<Device> devices;
+    for (const auto& [gpu, script] : scripts_) {
+      devices.push_back(
+          {gpu, "scripted-" + std::to_string(gpu), "Scripted GPU", {}, {}, {}, Vendor::Unknown, DeviceKind::Gpu});
+    }
+    return devices;
+  }
+
+  Reading read(int gpu, ReadDetail detail) override {
+    const MutexLock lock(mutex_);
+    auto& script = scripts_[gpu];
+    ++script.reads;
+    script.is_hung = script.hangs;
+    changed_.notify_all();
+    while (script.hangs) changed_.wait(mutex_);
+    script.is_hung = false;
+    if (script.throws) throw std::runtime_error("the script says so");
+    if (!script.failure.empty()) return Reading::unavailable(gpu, clock_.stamp(), provenance_, script.failure);
+    Reading reading{gpu, clock_.stamp(), provenance_, MemoryUse::from_used_and_total(script.used, kTotal), {}, nullptr};
+    if (detail == ReadDetail::MemoryAndProcesses) {
+      reading.processes = std::make_shared<ProcessList>(ProcessList{reading.time, {}, {}});
+    }
+    return reading;
+  }
+
+ private:
+  struct Script {
+    Bytes used = 1_GiB;
+    std::string failure;
+    bool throws = false;
+    bool hangs = false;
+    bool is_hung = false;
+    int reads = 0;
+  };
+
+  template <typename Change>
+  void with(int gpu, Change change) {
+    const MutexLock lock(mutex_);
+    change(scripts_[gpu]);
+    changed_.notify_all();
+  }
+
+  const Clock& clock_;
+  Provenance provenance_;
+  Mutex mutex_;
+  Condition changed_;
+  std::map<int, Script> scripts_ DUALGPUOPT_GUARDED_BY(mutex_);
+};
+
+}  // namespace dualgpuopt::memory

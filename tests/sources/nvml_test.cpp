@@ -1,0 +1,222 @@
+#include "dualgpuopt/memory/sources/nvml.h"
+
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "processes/proc_fixture.h"
+#include "sources/fake_nvml.h"
+
+namespace dualgpuopt::memory {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+/// The source over the stand-in, with its devices enumerated.
+class NvmlSource : public ::testing::Test {
+ protected:
+  void open(std::initializer_list<NvmlFakeDevice> gpus, NvmlGeneration generation = NvmlGeneration::R510) {
+    fake_ = std::make_unique<FakeNvml>(gpus, generation);
+    auto source = open_nvml(clock_, {fake_->path(), ProcessTable("/nowhere")});
+    ASSERT_TRUE(source) << source.error().describe();
+    source_ = std::move(*source);
+    ASSERT_TRUE(source_->enumerate());
+  }
+  Reading read(int gpu) { return source_->read(gpu, ReadDetail::Memory); }
+  Reading read_all(int gpu) { return source_->read(gpu, ReadDetail::MemoryAndProcesses); }
+
+  VirtualClock clock_;
+  std::unique_ptr<FakeNvml> fake_;
+  std::unique_ptr<MemorySource> source_;
+};
+
+TEST_F(NvmlSource, GivesAReadingOfEachDevice) {
+  open({fake_gpu("GPU-a", 24_GiB, 512_MiB, 6_GiB), fake_gpu("GPU-b", 8_GiB, 0, 0)});
+  EXPECT_EQ(source_->name(), "nvml");
+  EXPECT_EQ(source_->provenance(), Provenance::Driver);
+  clock_.advance(3s);
+  const auto reading = read(0);
+  EXPECT_EQ(reading.gpu, 0);
+  EXPECT_EQ(reading.time.mono, MonoTime(3s));
+  EXPECT_EQ(reading.provenance, Provenance::Driver);
+  ASSERT_TRUE(reading.ok()) << reading.reason;
+  EXPECT_EQ(reading.memory->used, 6_GiB);
+  EXPECT_EQ(reading.memory->reserved, 512_MiB);
+  EXPECT_EQ(reading.memory->used_meaning, UsedMeaning::WithoutReserved);
+  EXPECT_EQ(reading.reason, "");
+  EXPECT_EQ(reading.processes, nullptr);
+  EXPECT_EQ(read(1).memory->total, 8_GiB);
+}
+
+TEST_F(NvmlSource, ReadsOldDriversInTheirMeaning) {
+  open({fake_gpu("GPU-a", 24_GiB, 512_MiB, 6_GiB)}, NvmlGeneration::R418);
+  EXPECT_EQ(read(0).memory->used, 6656_MiB);
+  EXPECT_EQ(read(0).memory->used_meaning, UsedMeaning::WithReserved);
+}
+
+TEST_F(NvmlSource, ReadsProcessesOnlyWhenAsked) {
+  auto gpu = fake_gpu("GPU-a", 24_GiB, 0, 6_GiB);
+  gpu.compute = fake_list({{42, 5_GiB, ~0U, ~0U}});
+  open({gpu});
+  EXPECT_EQ(read(0).processes, nullptr);
+  EXPECT_EQ(fake_->calls(kNvmlFakeCompute) + fake_->calls(kNvmlFakeGraphics), 0U);
+  clock_.advance(1s);
+  const auto reading = read_all(0);
+  ASSERT_NE(reading.processes, nullptr);
+  EXPECT_EQ(reading.processes->time.mono, MonoTime(1s));
+  EXPECT_THAT(reading.processes->entries,
+              ElementsAre(ProcessMemory{42, std::nullopt, 5_GiB, ProcessKind::Compute, ""}));
+  EXPECT_EQ(reading.unattributed(), SignedBytes{1} << 30);
+}
+
+TEST_F(NvmlSource, FindsOutWhoAProcessIs) {
+  const fixture::TemporaryTree tree{fixture::directory("proc", {fixture::process({.pid = 42, .start_ticks = 9})})};
+  auto gpu = fake_gpu("GPU-a", 24_GiB, 0, 6_GiB);
+  gpu.compute = fake_list({{42, 5_GiB, ~0U, ~0U}});
+  const FakeNvml fake{gpu};
+  const auto source = open_nvml(clock_, {fake.path(), ProcessTable(tree.root())});
+  ASSERT_TRUE(source && (*source)->enumerate());
+  EXPECT_THAT((*source)->read(0, ReadDetail::MemoryAndProcesses).processes->entries,
+              ElementsAre(ProcessMemory{42, 9, 5_GiB, ProcessKind::Compute, "python"}));
+}
+
+TEST_F(NvmlSource, SaysWhyADeviceCannotBeReadAndReadsTheOthers) {
+  open({fake_gpu("GPU-a", 24_GiB, 0, 6_GiB), fake_gpu("GPU-b", 8_GiB, 0, 1_GiB)});
+  fake_->change([](NvmlFakeState& state) {
+    state.devices[0].forced[kNvmlFakeMemoryV1] = state.devices[0].forced[kNvmlFakeMemoryV2] = 15;
+  });
+  EXPECT_FALSE(read(0).ok());
+  EXPECT_THAT(read(0).reason, StartsWith("GPU is lost (NVML code 15): "));
+  EXPECT_TRUE(read(1).ok());
+}
+
+TEST_F(NvmlSource, SaysWhyADeviceCouldNotBeLookedUp) {
+  fake_ = std::make_unique<FakeNvml>(std::initializer_list<NvmlFakeDevice>{fake_gpu("GPU-a", 24_GiB, 0, 6_GiB)});
+  fake_->force(0, kNvmlFakeHandleByIndex, 4);
+  source_ = std::move(*open_nvml(clock_, {fake_->path(), ProcessTable("/nowhere")}));
+  ASSERT_EQ(source_->enumerate()->size(), 1U);
+  const auto reading = read_all(0);
+  EXPECT_FALSE(reading.ok());
+  EXPECT_THAT(reading.reason, StartsWith("Insufficient Permissions (NVML code 4)"));
+  EXPECT_THAT(reading.processes->reason, StartsWith("Insufficient Permissions (NVML code 4)"));
+
+  fake_->force(0, kNvmlFakeHandleByIndex, 0);
+  ASSERT_TRUE(source_->enumerate());
+  EXPECT_TRUE(read(0).ok()) << "looks again when it enumerates again";
+}
+
+TEST_F(NvmlSource, PutsImpossibleNumbersIntoTheReason) {
+  open({fake_gpu("GPU-a", 24_GiB, 0, 6_GiB)});
+  fake_->change([](NvmlFakeState& state) { state.devices[0].total = 0; });
+  EXPECT_FALSE(read(0).ok());
+  EXPECT_THAT(read(0).reason, AllOf(HasSubstr("total 0 B"), HasSubstr("used 6442450944 B")));
+}
+
+TEST_F(NvmlSource, HasProcessesWhereTheGpuSharesTheHostsMemory) {
+  auto gpu = fake_gpu("GPU-a", 24_GiB, 0, 6_GiB);
+  gpu.compute = fake_list({{42, 5_GiB, ~0U, ~0U}});
+  gpu.forced[kNvmlFakeMemoryV1] = gpu.forced[kNvmlFakeMemoryV2] = 3;
+  open({gpu});
+  const auto reading = read_all(0);
+  EXPECT_FALSE(reading.ok());
+  EXPECT_THAT(reading.reason, StartsWith("Not Supported (NVML code 3)"));
+  EXPECT_EQ(reading.processes->attributed(), 5_GiB);
+}
+
+TEST_F(NvmlSource, KnowsNoDeviceThatItDidNotList) {
+  open({fake_gpu("GPU-a", 24_GiB, 0, 6_GiB)});
+  for (const int gpu : {-1, 1, 1000}) {
+    EXPECT_FALSE(read(gpu).ok());
+    EXPECT_EQ(read(gpu).gpu, gpu);
+    EXPECT_THAT(read_all(gpu).processes->reason, HasSubstr("no device"));
+  }
+}
+
+TEST_F(NvmlSource, ReadsMigInstancesUntilTheyAreGone) {
+  open({fake_gpu("GPU-a", 80_GiB, 0, 0)});
+  fake_->change([](NvmlFakeState& state) {
+    state.devices[0].mig_capable = state.devices[0].mig_enabled = 1;
+    state.devices[0].mig_slots[0] = 1;
+    state.devices[1] = fake_gpu("MIG-a", 10_GiB, 0, 1_GiB);
+    state.devices[0].forced[kNvmlFakeMemoryV1] = state.devices[0].forced[kNvmlFakeMemoryV2] = 4;
+  });
+  ASSERT_EQ(source_->enumerate()->size(), 2U);
+  EXPECT_THAT(read(0).reason, HasSubstr("NVML code 4")) << "in a container the parent may not be read";
+  EXPECT_EQ(read(1).memory->used, 1_GiB);
+  fake_->change([](NvmlFakeState& state) { std::strcpy(state.devices[1].uuid, "MIG-b"); });
+  EXPECT_THAT(read(1).reason, HasSubstr("MIG-a is there no more"));
+}
+
+TEST_F(NvmlSource, KeepsTheOldListWhenItCannotEnumerate) {
+  open({fake_gpu("GPU-a", 24_GiB, 0, 6_GiB)});
+  fake_->force(kNvmlFakeCount, 999);
+  EXPECT_EQ(source_->enumerate().error().code(), ErrorCode::Unavailable);
+  EXPECT_TRUE(read(0).ok());
+}
+
+TEST_F(NvmlSource, AsksEachDeviceForItsOwnVersionOfTheMemoryCall) {
+  open({fake_gpu("GPU-a", 24_GiB, 0, 6_GiB), fake_gpu("GPU-b", 24_GiB, 0, 6_GiB)});
+  fake_->force(0, kNvmlFakeMemoryV2, 13);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(read(0).memory->used_meaning, UsedMeaning::WithReserved);
+    EXPECT_EQ(read(1).memory->used_meaning, UsedMeaning::WithoutReserved);
+  }
+  EXPECT_EQ(fake_->calls(kNvmlFakeMemoryV2), 4U);
+}
+
+TEST_F(NvmlSource, BlocksAsLongAsTheDriverDoes) {
+  open({fake_gpu("GPU-a", 24_GiB, 0, 6_GiB)});
+  fake_->change([](NvmlFakeState& state) { state.devices[0].hang = 1; });
+  Reading reading;
+  std::jthread reader([&] { reading = read(0); });
+  while (fake_->look([](NvmlFakeState& state) { return state.hanging; }) == 0) std::this_thread::yield();
+  clock_.advance(5s);
+  fake_->change([](NvmlFakeState& state) { state.devices[0].hang = 0; });
+  reader.join();
+  EXPECT_TRUE(reading.ok());
+  EXPECT_EQ(reading.time.mono, MonoTime(0s)) << "not newer than the question";
+}
+
+TEST_F(NvmlSource, ShutsTheDriverDownWhenItGoes) {
+  open({});
+  EXPECT_EQ(fake_->look([](NvmlFakeState& state) { return state.initialised; }), 1);
+  source_.reset();
+  EXPECT_EQ(fake_->look([](NvmlFakeState& state) { return state.initialised; }), 0);
+  const auto path = fake_->path();
+  fake_.reset();
+  EXPECT_EQ(::dlopen(path.c_str(), RTLD_NOW | RTLD_NOLOAD), nullptr) << "still loaded";
+}
+
+TEST(OpenNvml, SaysWhyItDoesNotStart) {
+  const VirtualClock clock;
+  const FakeNvml fake;
+  for (const auto& [code, words, advice] :
+       {std::tuple(9, "Driver Not Loaded (NVML code 9)", "modprobe nvidia"),
+        std::tuple(18, "RM has detected an NVML/RM version mismatch. (NVML code 18)", "reboot"),
+        std::tuple(999, "Unknown Error (NVML code 999)", "daemon-reload"),
+        std::tuple(4, "Insufficient Permissions (NVML code 4)", "access")}) {
+    fake.force(kNvmlFakeInit, code);
+    const auto source = open_nvml(clock, {fake.path(), ProcessTable()});
+    ASSERT_FALSE(source);
+    EXPECT_EQ(source.error().code(), ErrorCode::Unavailable);
+    EXPECT_THAT(source.error().describe(),
+                AllOf(StartsWith("NVML does not start: "), HasSubstr(words), HasSubstr(advice)));
+  }
+  EXPECT_EQ(fake.calls(kNvmlFakeShutdown), 0U) << "what did not start is not shut down";
+}
+
+TEST(OpenNvml, SaysWhenThereIsNoDriver) {
+  const VirtualClock clock;
+  const auto source = open_nvml(clock, {"/nowhere/libnvidia-ml.so.1", ProcessTable()});
+  ASSERT_FALSE(source);
+  EXPECT_EQ(source.error().code(), ErrorCode::Unavailable);
+  EXPECT_EQ(open_nvml(clock, {"libm.so.6", ProcessTable()}).error().code(), ErrorCode::Unsupported);
+}
+
+}  // namespace
+}  // namespace dualgpuopt::memory
