@@ -14,14 +14,14 @@ std::atomic<std::uint64_t> allocations = 0;
 
 }  // namespace
 
-// Counts what the measured code allocates.
-void* operator new(std::size_t size) {
+// Counts what the measured code allocates. Not inlined: GCC takes an inlined malloc and free for a mismatched pair.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace dualgpuopt::memory {
 namespace {

@@ -22,6 +22,7 @@ if(DUALGPUOPT_DEVELOPER)
   add_compile_options(-Werror)
 endif()
 if(DUALGPUOPT_SANITIZE)
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")  # a sanitizer sees as much, and it builds in half the time
   add_compile_options(-fsanitize=${DUALGPUOPT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${DUALGPUOPT_SANITIZE})
 endif()

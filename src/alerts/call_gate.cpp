@@ -16,10 +16,9 @@ void CallGate::close() {
     const MutexLock lock(mutex_);
     if (closed_) return;
     closed_ = true;
-    if (!callers_.empty()) return;  // the last of them releases
     callers_.push_back(std::this_thread::get_id());
   }
-  leave();  // nobody is inside, so this thread is the last one out
+  leave();  // as a caller of its own, so that it releases if there is no other
 }
 
 void CallGate::wait_for_calls() {

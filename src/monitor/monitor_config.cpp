@@ -28,6 +28,10 @@ Result<void> validate_polling(const PollingConfig& polling) {
 
 }  // namespace
 
+std::string_view to_string(DispatchOrder order) {
+  return order == DispatchOrder::Independent ? "independent" : "recovery_first";
+}
+
 PollingConfig PollingConfig::fixed(Duration interval) {
   return {interval, interval, interval, std::max<Duration>(interval, std::chrono::seconds(5))};
 }

@@ -1,5 +1,6 @@
 #include "predictor/diffusion.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "predictor/normal_tail.h"
@@ -7,18 +8,18 @@
 namespace dualgpuopt::memory {
 namespace {
 
-/// One point of the first-passage distribution. Both normal terms share the factor exp(-near^2 / 2), which keeps the
-/// second one finite however large its own exponential is. `settled` is exp(2 m b / s^2), the probability of ever
-/// arriving against a falling drift, and 1 for a rising one. The signs are chosen by copysign, which has no branch.
-float first_passage(float near, float far, float settled) {
-  near = smaller(13.0F, larger(-13.0F, near));
-  far = smaller(1e6F, larger(-1e6F, far));
-  const float bell = fast_exp(-0.5F * near * near);
+constexpr double kWidest = 1e9;  // of a quotient by the spread
+
+/// One point of the first-passage distribution. Both normal terms share the factor exp(-near^2 / 2), `bell`, which
+/// keeps the second one finite however large its own exponential is. `settled` is exp(2 m b / s^2), the probability of
+/// ever arriving against a falling drift, and 1 for a rising one. The signs are chosen by copysign, which has no
+/// branch.
+float first_passage(float near, float far, float bell, float settled) {
   const float near_tail = scaled_normal_tail(std::fabs(near)) * bell;
   const float far_tail = scaled_normal_tail(std::fabs(far)) * bell;
-  const float first = 0.5F - std::copysign(0.5F - near_tail, near);                       // near < 0: 1 - near_tail
+  const float first = 0.5F - std::copysign(0.5F - near_tail, near);                     // near < 0: 1 - near_tail
   const float second = 0.5F * settled - std::copysign(0.5F * settled - far_tail, far);  // far < 0: settled - far_tail
-  return smaller(1.0F, larger(0.0F, first + second));
+  return first + second;
 }
 
 }  // namespace
@@ -42,16 +43,24 @@ RiskCurve Diffusion::crossing(double headroom) const {
   const double variance = variance_rate();
   const double spread = std::sqrt(variance);
   // A walk this narrow does not get there within a day; below it the quotients leave the range of float.
-  if (!has_risen_ || !(spread > 1e-9 * headroom)) return curve;
+  if (!has_risen_ || !(spread * kWidest > headroom)) return curve;
   const auto distance = static_cast<float>(headroom / spread);
-  const auto pace = static_cast<float>(drift() / spread);
+  const auto pace = static_cast<float>(std::clamp(drift() / spread, -kWidest, kWidest));
   const auto settled = static_cast<float>(std::exp(std::min(0.0, 2 * drift() * headroom / variance)));
+  // In separate loops, each of which the compiler does four at a time.
+  RiskCurve bell;
+  for (std::size_t k = 0; k < kHorizonCount; ++k) {
+    const float near = distance / kRootHorizons[k] - pace * kRootHorizons[k];
+    bell[k] = larger(kLeastExponent, -0.5F * near * near);
+  }
+  for (float& value : bell) value = fast_exp(value);
   for (std::size_t k = 0; k < kHorizonCount; ++k) {
     const float reached = distance / kRootHorizons[k];
     const float drifted = pace * kRootHorizons[k];
-    curve[k] = first_passage(reached - drifted, reached + drifted, settled);
+    curve[k] = first_passage(reached - drifted, reached + drifted, bell[k], settled);
   }
-  for (std::size_t k = 1; k < kHorizonCount; ++k) curve[k] = std::max(curve[k], curve[k - 1]);
+  float highest = 0;
+  for (float& value : curve) value = highest = smaller(1.0F, larger(highest, value));
   return curve;
 }
 

@@ -16,8 +16,8 @@ class Diffusion {
   /// A change of `rise` bytes over `seconds` > 0.
   void add(double seconds, double rise);
 
-  [[nodiscard]] double drift() const { return weight_ > 0 ? rise_ / weight_ : 0; }      ///< Bytes a second.
-  [[nodiscard]] double variance_rate() const;                                           ///< Bytes^2 a second.
+  [[nodiscard]] double drift() const { return weight_ > 0 ? rise_ / weight_ : 0; }  ///< Bytes a second.
+  [[nodiscard]] double variance_rate() const;                                       ///< Bytes^2 a second.
 
   /// P(the walk rises by `headroom` > 0 within h) at the grid's horizons: the inverse Gaussian distribution of a first
   /// passage, Phi((m h - b) / (s sqrt h)) + exp(2 m b / s^2) Phi(-(m h + b) / (s sqrt h)). Zero for a series that was

@@ -12,8 +12,9 @@
 namespace dualgpuopt::memory {
 namespace {
 
-/// What the past of this very device says, and what its movement of late says, count the same where there is no trend.
-constexpr float kPastShare = 0.5F;
+/// Where there is no trend, what the past of this very device says and how it moved of late count the same, but for a
+/// hair: the past alone may foresee exhaustion; the walk, which is certain to get anywhere in the end, may not.
+constexpr float kPastShare = 0.51F;
 constexpr double kTenthDeviation = 1.2815515655446004;  // the normal distribution's 90 % point
 
 double seconds_between(MonoTime from, MonoTime to) { return Seconds(to - from).count(); }

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 
 namespace dualgpuopt::memory {
 
@@ -13,27 +15,29 @@ inline constexpr std::size_t kHorizonCount = 40;
 /// A probability, non-decreasing, at each horizon of the grid; 0 at horizon 0, straight lines between.
 using RiskCurve = std::array<float, kHorizonCount>;
 
-namespace detail {
-/// 0.125 to the power `root`, times 2 ^ (k / (2 / root)): with root 1 the horizons, with root 0.5 their square roots.
-constexpr std::array<float, kHorizonCount> powers(double first, double ratio) {
+/// `first`, and each further value `ratio` times the one before.
+[[nodiscard]] constexpr std::array<float, kHorizonCount> geometric_series(double first, double ratio) {
   std::array<float, kHorizonCount> values{};
-  double value = first;
-  for (auto& slot : values) {
-    slot = static_cast<float>(value);
-    value *= ratio;
+  for (auto& value : values) {
+    value = static_cast<float>(first);
+    first *= ratio;
   }
   return values;
 }
-}  // namespace detail
 
 /// In seconds.
-inline constexpr auto kHorizons = detail::powers(0.125, 1.4142135623730951);
-inline constexpr auto kRootHorizons = detail::powers(0.35355339059327379, 1.1892071150027210);
+inline constexpr auto kHorizons = geometric_series(0.125, 1.4142135623730951);
+inline constexpr auto kRootHorizons = geometric_series(0.35355339059327379, 1.1892071150027210);
 
 /// The first horizon that is not shorter than `seconds`; kHorizonCount if there is none.
 [[nodiscard]] inline std::size_t horizon_index(double seconds) {
-  const auto found = std::lower_bound(kHorizons.begin(), kHorizons.end(), static_cast<float>(seconds));
-  return static_cast<std::size_t>(found - kHorizons.begin());
+  const auto wanted = static_cast<float>(std::clamp(seconds, 0.0, 1e6));
+  if (wanted <= kHorizons.front()) return 0;
+  if (wanted > kHorizons.back()) return kHorizonCount;
+  // The power of two under it is its exponent bits; the grid has two horizons to each.
+  const auto octave = (std::bit_cast<std::uint32_t>(wanted) >> 23) - (std::bit_cast<std::uint32_t>(kHorizons[0]) >> 23);
+  const std::size_t k = 2 * octave;
+  return k + static_cast<std::size_t>(wanted > kHorizons[k]) + static_cast<std::size_t>(wanted > kHorizons[k + 1]);
 }
 
 /// The curve between its points; beyond the last one it stays as it is.

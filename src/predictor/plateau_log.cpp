@@ -3,18 +3,32 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace dualgpuopt::memory {
 namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
+/// Adds up in lanes, because a compiler may not change the order of a sum on its own.
+template <std::size_t Count>
+float sum_of(const std::array<float, Count>& values) {
+  constexpr std::size_t lanes = 8;
+  static_assert(Count % lanes == 0);
+  std::array<float, lanes> sums{};
+  for (std::size_t j = 0; j < Count; j += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += values[j + lane];
+  }
+  return std::accumulate(sums.begin(), sums.end(), 0.0F);
+}
+
 }  // namespace
 
 void PlateauLog::add(double time, double used) {
   now_ = time;
   used_ = used;
-  const bool same = size_ > 0 && std::abs(used - static_cast<double>(level_[newest_])) <= kSameLevel * peak_;
+  const double level = level_[newest_];
+  const bool same = size_ > 0 && std::abs(used - level) <= kSameLevel * std::max(used, level);
   if (!same) {
     open(time, used);
   } else if (static_cast<float>(used) > highest_[newest_]) {
@@ -38,7 +52,7 @@ void PlateauLog::open(double time, double used) {
 float PlateauLog::weigh(Column& weights, double age) const {
   const auto scale = static_cast<float>(1 / (kLevelScale * std::max(peak_, 1.0)));
   const auto present = static_cast<float>(used_);
-  const auto ceiling = static_cast<float>(used_ + kSameLevel * peak_);
+  const auto ceiling = static_cast<float>(used_ + kNotHigher * peak_);
   const auto least = static_cast<float>(age);
   for (std::size_t j = 0; j < kPlateaus; ++j) {
     const float distance = (present - level_[j]) * scale;
@@ -51,9 +65,7 @@ float PlateauLog::weigh(Column& weights, double age) const {
   // The present plateau has not ended, and slots that were never filled are none.
   weights[newest_] = 0;
   std::fill(weights.begin() + static_cast<std::ptrdiff_t>(size_), weights.end(), 0.0F);
-  float sum = 0;
-  for (const float weight : weights) sum += weight;
-  return sum;
+  return sum_of(weights);
 }
 
 RiskCurve PlateauLog::crossing(double capacity) const {

@@ -13,8 +13,10 @@ namespace dualgpuopt::memory {
 class PlateauLog {
  public:
   static constexpr std::size_t kPlateaus = 128;
-  /// Samples within this share of the peak belong to one plateau.
+  /// Samples that differ from a plateau's first by no more than this share belong to it.
   static constexpr double kSameLevel = 0.02;
+  /// A plateau that is higher than the present use by no more than this share of the peak still counts as not higher.
+  static constexpr double kNotHigher = 0.02;
   /// How near a plateau's level must be to the present use to tell much about it, as a share of the peak.
   static constexpr double kLevelScale = 0.05;
 

@@ -11,8 +11,8 @@ namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr double kStepsExplain = 8.0 / 9;  // the R^2 of a straight line through two equal steps, evenly spread
-constexpr double kEnoughSamples = 6;     // effective ones; fewer make a line of anything
-constexpr double kRoundingShare = 1e-12;  // of the sums: less than this is rounding, not variance
+constexpr double kEnoughSamples = 6;       // effective ones; fewer make a line of anything
+constexpr double kRoundingShare = 1e-12;   // of the sums: less than this is rounding, not variance
 
 }  // namespace
 

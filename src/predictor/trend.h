@@ -16,8 +16,8 @@ struct TrendEstimate {
   double slope_deviation = 0;  ///< Standard error of the slope.
   double noise = 0;            ///< Standard deviation of the samples around the line.
 
-  /// P(the line, as uncertain as it is, has reached `target` after `seconds`). Non-decreasing in seconds for a slope that
-  /// is not negative.
+  /// P(the line, as uncertain as it is, has reached `target` after `seconds`). Non-decreasing in seconds for a slope
+  /// that is not negative.
   [[nodiscard]] double crossing(double target, double seconds) const;
   /// The time after which the line is `deviations` standard deviations past the target; infinite if never.
   [[nodiscard]] double time_past(double target, double deviations) const;

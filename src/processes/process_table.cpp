@@ -155,7 +155,7 @@ std::vector<pid_t> ProcessTable::descendants(pid_t pid) const {
 }
 
 std::string ProcessTable::user_name(uid_t uid) const {
-  const auto number = std::to_string(uid);
+  auto number = std::to_string(uid);
   std::ifstream passwd(proc_.parent_path() / "etc/passwd");
   for (std::string line; std::getline(passwd, line);) {
     if (auto name = login_name(line, number); name && !name->empty()) return std::move(*name);

@@ -29,6 +29,10 @@ Result<void> check_duration(std::string_view field, Duration duration) {
 
 }  // namespace
 
+std::string_view to_string(Verification verification) {
+  return verification == Verification::Measured ? "measured" : "callback";
+}
+
 Result<void> LadderConfig::validate() const {
   if (const auto repeated = first_repeated(rungs)) {
     return fail(ErrorCode::InvalidArgument, fmt::format("rungs has {} twice", to_string(*repeated)));

@@ -25,8 +25,8 @@ void RecoveryLadder::register_strategy(RecoveryStrategy strategy, RecoveryCallba
 bool RecoveryLadder::is_due(int gpu, Level level, MonoTime now) const {
   if (level < config_.trigger) return false;
   const MutexLock lock(mutex_);
-  const auto end = cooldown_end_.find(gpu);
-  return end == cooldown_end_.end() || now >= end->second;
+  const auto cooldown = cooldowns_.find(gpu);
+  return cooldown == cooldowns_.end() || now >= cooldown->second.end || level > cooldown->second.level;
 }
 
 Decision RecoveryLadder::climb(const ClimbEvidence& evidence, MemoryPort& port, Clock& clock,
@@ -44,7 +44,7 @@ Decision RecoveryLadder::climb(const ClimbEvidence& evidence, MemoryPort& port, 
     } else if (const auto* settling = std::get_if<SettleUntil>(&action)) {
       if (clock.sleep_until(settling->time, stop)) climb.on_settled(clock.now());
     } else {
-      start_cooldown(evidence.gpu, clock.now());
+      start_cooldown(evidence, clock.now());
       return std::get<ClimbFinished>(action).decision;
     }
   }
@@ -76,9 +76,9 @@ StrategyOutcome RecoveryLadder::run(const RecoveryRequest& request, const std::s
   return runner_->run(std::move(callback), request, config_.rung_time_limit, stop);
 }
 
-void RecoveryLadder::start_cooldown(int gpu, MonoTime now) {
+void RecoveryLadder::start_cooldown(const ClimbEvidence& evidence, MonoTime now) {
   const MutexLock lock(mutex_);
-  cooldown_end_[gpu] = now + config_.cooldown;
+  cooldowns_[evidence.gpu] = {now + config_.cooldown, evidence.level};
 }
 
 }  // namespace dualgpuopt::memory

@@ -43,6 +43,7 @@ Result<std::vector<Device>> NvmlSource::enumerate() {
   if (!found) return fail(std::move(found.error()).with_context("NVML"));
   devices_ = std::move(*found);
   std::vector<Device> devices;
+  devices.reserve(devices_.size());
   for (const auto& each : devices_) devices.push_back(each.device);
   return devices;
 }

@@ -12,13 +12,14 @@ bool is_lasting_refusal(Code code) {
 
 Result<MemoryUse> checked(MemoryUse use) {
   const auto total = use.total.value_or(0);
+  const auto free = use.free.value_or(0);
   const auto reserved = use.reserved.value_or(0);
-  if (total != 0 && use.used <= total && *use.free <= total && reserved <= total) return use;
+  if (total != 0 && use.used <= total && free <= total && reserved <= total) return use;
   return fail(
       ErrorCode::Unavailable,
       fmt::format("the driver reports impossible numbers (total {} B, used {} B, free {} B, reserved {} B); the "
                   "GPU may be broken: see the kernel's log, reset it or reboot",
-                  total, use.used, *use.free, reserved));
+                  total, use.used, free, reserved));
 }
 
 }  // namespace

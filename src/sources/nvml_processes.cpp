@@ -40,7 +40,14 @@ bool is_unsupported(Code code) { return code == Code::NotSupported || code == Co
 /// `left` and `right` by `combine`; where one is not known, the other.
 template <typename Combine>
 std::optional<Bytes> combined(std::optional<Bytes> left, std::optional<Bytes> right, Combine combine) {
-  return left && right ? std::optional<Bytes>(combine(*left, *right)) : left ? left : right;
+  if (left && right) return combine(*left, *right);
+  return left ? left : right;
+}
+
+/// The sum; not known unless both are.
+std::optional<Bytes> added(std::optional<Bytes> left, std::optional<Bytes> right) {
+  if (!left || !right) return std::nullopt;
+  return *left + *right;
 }
 
 Bytes larger(Bytes left, Bytes right) { return std::max(left, right); }
@@ -59,7 +66,7 @@ UseByPid sum_by_pid(const std::vector<ProcessV2>& entries) {
   UseByPid sums;
   for (const auto& [key, used] : distinct) {
     const auto [sum, is_first] = sums.emplace(std::get<0>(key), used);
-    if (!is_first) sum->second = sum->second && used ? std::optional<Bytes>(*sum->second + *used) : std::nullopt;
+    if (!is_first) sum->second = added(sum->second, used);
   }
   return sums;
 }
@@ -101,6 +108,7 @@ std::vector<ProcessMemory> merge(const std::vector<ProcessV2>& compute, const st
                is_new ? ProcessKind::Graphics : ProcessKind::ComputeAndGraphics, ""};
   }
   std::vector<ProcessMemory> processes;
+  processes.reserve(merged.size());
   for (auto& [pid, process] : merged) processes.push_back(std::move(process));
   return processes;
 }

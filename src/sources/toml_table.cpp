@@ -9,13 +9,23 @@ namespace dualgpuopt::memory {
 namespace {
 
 constexpr std::size_t kLongestShown = 60;
+constexpr std::size_t kLongestMessage = 200;
 constexpr std::string_view kSize = "a size, as in \"24GiB\"";
 constexpr std::string_view kSignedSize = "a size, as in \"2GiB\" or \"-512MiB\"";
+constexpr std::string_view kPercent = "a percentage, as in \"80%\"";
 constexpr std::string_view kDuration = "a duration, as in \"20s\"";
 
 /// Foreign text as a message quotes it: short, and with nothing that a terminal could act on.
 std::string shown(std::string_view text) {
   return fmt::format("{:?}{}", text.substr(0, kLongestShown), text.size() > kLongestShown ? "..." : "");
+}
+
+/// A message of the TOML library, which repeats characters of the text as they are.
+std::string harmless(std::string_view message) {
+  std::string line(message.substr(0, kLongestMessage));
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return line;
 }
 
 /// What stands where something else was expected.
@@ -55,7 +65,7 @@ Error toml_error(const toml::source_region& place, std::string message) {
 Result<toml::table> parse_toml(std::string_view text) {
   auto parsed = toml::parse(text);
   if (parsed.failed()) {
-    return fail(toml_error(parsed.error().source(), std::string(parsed.error().description())));
+    return fail(toml_error(parsed.error().source(), harmless(parsed.error().description())));
   }
   return std::move(parsed).table();
 }
@@ -135,6 +145,32 @@ std::optional<SignedBytes> TomlTable::signed_bytes(std::string_view key) const {
 
 std::optional<Duration> TomlTable::duration(std::string_view key) const {
   return quantity(key, kDuration, parse_duration);
+}
+
+std::optional<double> TomlTable::percent(std::string_view key) const { return quantity(key, kPercent, parse_percent); }
+
+std::optional<std::vector<std::string>> TomlTable::texts(std::string_view key) const {
+  const auto* value = table_->get(key);
+  if (value == nullptr) return std::nullopt;
+  std::vector<std::string> texts;
+  const auto* list = value->as_array();
+  const auto is_text = [&](const toml::node& element) {
+    if (const auto* text = element.as_string()) texts.push_back(text->get());
+    return element.is_string() && !texts.back().empty();
+  };
+  if (list == nullptr || !std::all_of(list->begin(), list->end(), is_text)) {
+    report_type(key, *value, "a list of texts that are not empty");
+    return std::nullopt;
+  }
+  return texts;
+}
+
+std::optional<TomlTable> TomlTable::table(std::string_view key, const std::string& title) const {
+  const auto* value = table_->get(key);
+  if (value == nullptr) return std::nullopt;
+  if (const auto* table = value->as_table()) return TomlTable(*table, title, *error_);
+  report_type(key, *value, "a table");
+  return std::nullopt;
 }
 
 std::vector<TomlTable> TomlTable::tables(std::string_view key, const std::string& title) const {

@@ -52,6 +52,12 @@ class TomlTable {
   [[nodiscard]] std::optional<SignedBytes> signed_bytes(std::string_view key) const;
   /// Text as parse_duration takes it, or a number of seconds.
   [[nodiscard]] std::optional<Duration> duration(std::string_view key) const;
+  /// Text as parse_percent takes it, or a number from 0 to 100.
+  [[nodiscard]] std::optional<double> percent(std::string_view key) const;
+  /// A list of texts, none of them empty.
+  [[nodiscard]] std::optional<std::vector<std::string>> texts(std::string_view key) const;
+  /// The table `[key]`; messages call it `title`.
+  [[nodiscard]] std::optional<TomlTable> table(std::string_view key, const std::string& title) const;
   /// The tables of `[[key]]`; messages call each of them `title`.
   [[nodiscard]] std::vector<TomlTable> tables(std::string_view key, const std::string& title) const;
 

@@ -37,13 +37,11 @@ class NvidiaSmiReader {
   Result<void> read_row(const TraceLine& line, TraceBuilder& builder);
   Result<int> gpu_of_row(const TraceLine& line);
   int gpu_of_identity(std::string_view identity);
+  [[nodiscard]] std::string_view identity_of_row() const;
   Result<NvidiaSmiAmount> amount(const TraceLine& line, Column column, std::string_view name) const;
   Result<Reading> reading_of_row(const TraceLine& line, int gpu, WallTime time) const;
   Result<MemoryUse> memory_of_row(const TraceLine& line, Bytes used) const;
   [[nodiscard]] Device device_of_row(int gpu) const;
-  [[nodiscard]] bool names_no_gpu() const {
-    return !columns_->has(Column::Index) && !columns_->has(Column::Uuid) && !columns_->has(Column::PciBusId);
-  }
   [[nodiscard]] std::string_view field(Column column) const { return columns_->in(fields_, column); }
 
   Fields fields_;
@@ -83,13 +81,13 @@ Result<void> NvidiaSmiReader::read_row(const TraceLine& line, TraceBuilder& buil
   }
   const auto time = parse_wall_time(field(Column::Timestamp));
   if (!time) return refuse(line, field(Column::Timestamp), "a timestamp", "one like 2024/05/06 15:45:56.123");
-  if (is_nvidia_smi_refusal(field(Column::Index))) {
+  if (is_nvidia_smi_refusal(identity_of_row())) {
     builder.tolerate("a row does not say which GPU it is of, and is left out", line);
     return {};
   }
   const auto gpu = gpu_of_row(line);
   if (!gpu) return fail(gpu.error());
-  if (names_no_gpu() && std::exchange(last_time_, time) == time) {
+  if (identity_of_row().empty() && std::exchange(last_time_, time) == time) {
     builder.tolerate("rows with no index share a time, and are taken as one GPU", line);
   }
   auto reading = reading_of_row(line, *gpu, *time);
@@ -100,14 +98,21 @@ Result<void> NvidiaSmiReader::read_row(const TraceLine& line, TraceBuilder& buil
 
 Result<int> NvidiaSmiReader::gpu_of_row(const TraceLine& line) {
   if (!columns_->has(Column::Index)) {
-    const auto uuid = field(Column::Uuid);
-    const int gpu = gpu_of_identity(uuid.empty() ? field(Column::PciBusId) : uuid);
+    const int gpu = gpu_of_identity(identity_of_row());
     if (gpu >= kGpuLimit) return refuse(line, line.text, "a row", "at most 1024 different GPUs");
     return gpu;
   }
   const auto gpu = parse_gpu_index(field(Column::Index));
   if (!gpu) return refuse(line, field(Column::Index), "the index", kExpectedGpu);
   return *gpu;
+}
+
+/// What tells the row's GPU from others; empty where the recording has no such column.
+std::string_view NvidiaSmiReader::identity_of_row() const {
+  for (const auto column : {Column::Index, Column::Uuid, Column::PciBusId}) {
+    if (columns_->has(column)) return field(column);
+  }
+  return {};
 }
 
 /// Without any identity column there is a single GPU; else GPUs are counted in the order in which they appear.

@@ -150,8 +150,8 @@ TEST_F(AlertEngineTest, SaysWhichHalfOfTheThresholdWasReached) {
   EXPECT_EQ(raised->reached_by, ThresholdKind::FreeBytes);
   EXPECT_EQ(raised->threshold, thresholds.emergency);
   EXPECT_THAT(raised->text(), EndsWith("(32.0 GiB free < 32.0 GiB)"));
-  EXPECT_EQ(update(1s, 96)->reached_by, ThresholdKind::Percent);
-  EXPECT_THAT(update(2s, 67.5)->text(), EndsWith("OOM risk (67.5%)")) << "lasts by its free bytes' hysteresis";
+  EXPECT_EQ(update(1s, 96).value().reached_by, ThresholdKind::Percent);
+  EXPECT_THAT(update(2s, 67.5).value().text(), EndsWith("OOM risk (67.5%)")) << "lasts by its free bytes' hysteresis";
   EXPECT_EQ(at(3s, 67), "cleared emergency, now normal");
 }
 
@@ -160,8 +160,19 @@ TEST_F(AlertEngineTest, AClearedAlertSpeaksOfTheHalfThatHadBeenReached) {
   thresholds.warning.free = 32_GiB;
   use(thresholds);
   (void)update(0s, 69);
-  EXPECT_EQ(update(1s, 60)->text(),
+  EXPECT_EQ(update(1s, 60).value().text(),
             "[GPU 0] WARNING: Memory usage on GPU 0 is back under the warning level (40.0 GiB free)");
+}
+
+TEST_F(AlertEngineTest, AfterAFallItSpeaksOfTheHalfThatKeepsTheLowerLevel) {
+  AlertThresholds thresholds;
+  thresholds.warning = {60, std::nullopt, {}};
+  thresholds.emergency.free = 30_GiB;
+  thresholds.repeat_interval = 1s;
+  use(thresholds);
+  EXPECT_EQ(update(0s, 71).value().reached_by, ThresholdKind::FreeBytes);
+  EXPECT_EQ(update(1s, 59).value().reached_by, ThresholdKind::FreeBytes) << "of the level that is cleared";
+  EXPECT_EQ(update(2s, 59).value().reached_by, ThresholdKind::Percent) << "of the level that remains";
 }
 
 TEST_F(AlertEngineTest, AnAlertCarriesTheReadingAndTheForecast) {
@@ -180,7 +191,7 @@ TEST_F(AlertEngineTest, AnAlertCarriesTheReadingAndTheForecast) {
   EXPECT_EQ(alert->used_percent, 96);
   EXPECT_EQ(alert->forecast, forecast);
   EXPECT_EQ(alert->recommendations, alert_recommendations(Level::Emergency));
-  EXPECT_THAT(update(8s, 10)->recommendations, ::testing::IsEmpty());
+  EXPECT_THAT(update(8s, 10).value().recommendations, ::testing::IsEmpty());
 }
 
 TEST_F(AlertEngineTest, ADescendingTimeRaisesNothingEarlier) {

@@ -170,11 +170,21 @@ TEST_F(RecoveryLadderTest, IsDueFromTheTriggerUp) {
 TEST_F(RecoveryLadderTest, CoolsDownDeviceByDevice) {
   RecoveryLadder ladder({});
   ladder.register_strategy(ClearCache, freeing(1_GiB));
-  (void)climb(ladder);
+  (void)climb(ladder, evidence_of(23_GiB, Level::Critical));
   const auto end = clock_.now();
-  EXPECT_FALSE(ladder.is_due(0, Level::Emergency, end + 30s - 1ns));
-  EXPECT_TRUE(ladder.is_due(0, Level::Emergency, end + 30s));
-  EXPECT_TRUE(ladder.is_due(1, Level::Emergency, end));
+  EXPECT_FALSE(ladder.is_due(0, Level::Critical, end + 30s - 1ns));
+  EXPECT_TRUE(ladder.is_due(0, Level::Critical, end + 30s));
+  EXPECT_TRUE(ladder.is_due(1, Level::Critical, end));
+}
+
+TEST_F(RecoveryLadderTest, DoesNotLetAHigherLevelWaitForTheCooldown) {
+  RecoveryLadder ladder({});
+  ladder.register_strategy(ClearCache, freeing(1_GiB));
+  (void)climb(ladder, evidence_of(22_GiB, Level::Critical));
+  EXPECT_FALSE(ladder.is_due(0, Level::Critical, clock_.now()));
+  EXPECT_TRUE(ladder.is_due(0, Level::Emergency, clock_.now()));
+  (void)climb(ladder, evidence_of(23_GiB, Level::Emergency));
+  EXPECT_FALSE(ladder.is_due(0, Level::Emergency, clock_.now()));
 }
 
 TEST_F(RecoveryLadderTest, CoolsDownAfterADryRunAndWithoutRungsToo) {

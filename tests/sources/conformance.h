@@ -1,5 +1,5 @@
-// What every MemorySource must do, whatever is behind it. conformance.cpp holds the tests, conformance_sources.cpp
-// the list of sources that they run on.
+// What every MemorySource must do, whatever is behind it. conformance.cpp holds the tests; conformance_sources.cpp and
+// nvml_conformance.cpp say which sources they run on.
 #pragma once
 
 #include <gtest/gtest.h>

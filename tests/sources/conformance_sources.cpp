@@ -1,4 +1,4 @@
-// The sources that the conformance suite runs on. A new source is one line here, with a function above that opens it.
+// The sources that the conformance suite runs on. A new source is one instantiation, here or in a file of its own.
 #include "dualgpuopt/memory/sources/simulated.h"
 #include "dualgpuopt/memory/sources/trace.h"
 #include "sources/conformance.h"
@@ -46,7 +46,7 @@ INSTANTIATE_TEST_SUITE_P(Simulated, MemorySourceConformance,
                          ::testing::Values(SourceCase{"sim", Provenance::Simulated, open_simulated}));
 INSTANTIATE_TEST_SUITE_P(Trace, MemorySourceConformance,
                          ::testing::Values(SourceCase{"trace", Provenance::Replayed, open_trace}));
-// NVML with the stand-in driver goes here: SourceCase{"nvml", Provenance::Driver, open_stand_in_nvml}.
+// NVML runs on its stand-in library, in nvml_conformance.cpp.
 
 }  // namespace
 }  // namespace dualgpuopt::memory

@@ -45,6 +45,13 @@ TEST(NvidiaSmiColumns, TakesUnitsFromTheHeader) {
   EXPECT_EQ(columns->unit(Column::Free), 1_KiB);
 }
 
+TEST(NvidiaSmiColumns, TakesTheFirstOfTwoColumnsOfOneName) {
+  const auto columns = NvidiaSmiColumns::from_header(fields_of("memory.used [MiB], memory.used [KiB]"));
+  ASSERT_TRUE(columns);
+  EXPECT_EQ(columns->in(fields_of("1, 2"), Column::Used), "1");
+  EXPECT_EQ(columns->unit(Column::Used), 1_MiB);
+}
+
 TEST(NvidiaSmiColumns, IsNoHeaderWithoutUsed) {
   EXPECT_FALSE(NvidiaSmiColumns::from_header(fields_of("timestamp, index, memory.total [MiB]")));
   EXPECT_FALSE(NvidiaSmiColumns::from_header(fields_of("2024/05/06 15:45:56.123, 0, 12 MiB, 24564 MiB")));

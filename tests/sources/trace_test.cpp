@@ -25,6 +25,10 @@ TEST(Trace, KnowsItsTimesAndUsualInterval) {
   EXPECT_EQ(trace.median_interval(), 1s);
 }
 
+TEST(Trace, CountsRowsOfOneTimeAsOneForItsInterval) {
+  EXPECT_EQ(parsed(csv({"0,0,1,2", "0,0,1,2", "0,0,1,2", "3,0,1,2", "3,0,1,2"})).median_interval(), 3s);
+}
+
 TEST(Trace, HasNoIntervalWithFewerThanTwoTimes) {
   EXPECT_EQ(Trace{}.median_interval(), Duration::zero());
   EXPECT_THAT(Trace{}.times(), IsEmpty());

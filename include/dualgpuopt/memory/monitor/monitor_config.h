@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "dualgpuopt/memory/alerts/thresholds.h"
 #include "dualgpuopt/memory/recovery/ladder.h"
@@ -11,6 +12,7 @@ namespace dualgpuopt::memory {
 /// Independent: subscribers and recovery do not wait for one another. RecoveryFirst: device by device, the climb first
 /// and the alert's subscribers after it, as the original module did.
 enum class DispatchOrder { Independent, RecoveryFirst };
+[[nodiscard]] std::string_view to_string(DispatchOrder order);
 
 /// How often devices are read. With `shortest` = `longest` = `usual` the pace is fixed.
 struct PollingConfig {

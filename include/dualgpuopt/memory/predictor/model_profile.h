@@ -11,7 +11,8 @@
 
 namespace dualgpuopt::memory {
 
-/// usage(batch, tokens) = base + batch * per_batch + tokens * per_token, in bytes.
+/// usage(batch, tokens) = base + batch * per_batch + tokens * per_token, in bytes. Sums and products that a Bytes
+/// cannot hold stay at the most that it can. An estimate, as good as the three numbers are.
 struct ModelProfile {
   std::string name;
   Bytes base = 0;       ///< The weights and what the runtime holds besides.
@@ -19,8 +20,8 @@ struct ModelProfile {
   Bytes per_token = 0;  ///< Each token of context.
 
   [[nodiscard]] Bytes estimate_usage(std::uint64_t batch_size, std::uint64_t token_count) const;
-  /// The largest batch that fits into `available` with `token_count` tokens; 0 where not even one does ("does not
-  /// fit"); empty where a batch costs nothing, so that there is no largest.
+  /// The largest batch that fits into `available` beside the base and `token_count` tokens; 0 where not even one does
+  /// ("does not fit"); empty where the rest fits and a batch costs nothing, so that there is no largest.
   [[nodiscard]] std::optional<std::uint64_t> max_batch_size(Bytes available, std::uint64_t token_count) const;
   /// The same for the context length.
   [[nodiscard]] std::optional<std::uint64_t> max_sequence_length(Bytes available, std::uint64_t batch_size) const;

@@ -11,6 +11,7 @@ namespace dualgpuopt::memory {
 /// Measured: a rung counts by a fresh reading after it has settled. Callback: by the callback's word alone, the first
 /// success ends the climb (what the original module did).
 enum class Verification { Measured, Callback };
+[[nodiscard]] std::string_view to_string(Verification verification);
 
 struct LadderConfig {
   std::vector<RecoveryStrategy> rungs{RecoveryStrategy::ClearCache, RecoveryStrategy::ReduceBatch,

@@ -29,7 +29,8 @@ class RecoveryLadder {
   /// call that is running goes on, and a climb that is under way uses what is registered when it gets to the rung.
   void register_strategy(RecoveryStrategy strategy, RecoveryCallback callback);
 
-  /// Whether a climb is due: the level is at or above the trigger and the device's cooldown is over.
+  /// Whether a climb is due: the level is at or above the trigger, and the device's cooldown is over or the level is
+  /// higher than the one that the last climb started from: what gets worse is not left waiting.
   [[nodiscard]] bool is_due(int gpu, Level level, MonoTime now) const;
 
   /// Climbs to the end: measures through `port`, runs each strategy on a thread of its own with the rung's time limit,
@@ -45,17 +46,22 @@ class RecoveryLadder {
   /// Shared, so that only the pointer is copied while the lock is held.
   using SharedCallback = std::shared_ptr<const RecoveryCallback>;
 
+  struct Cooldown {
+    MonoTime end;
+    Level level = Level::Normal;  ///< That the climb before it started from.
+  };
+
   [[nodiscard]] std::set<RecoveryStrategy> registered() const;
   [[nodiscard]] SharedCallback find(RecoveryStrategy strategy) const;
   [[nodiscard]] std::uint64_t take_id();
   [[nodiscard]] StrategyOutcome run(const RecoveryRequest& request, const std::stop_token& stop);
-  void start_cooldown(int gpu, MonoTime now);
+  void start_cooldown(const ClimbEvidence& evidence, MonoTime now);
 
   const LadderConfig config_;
   const std::unique_ptr<StrategyRunner> runner_;
   mutable Mutex mutex_;
   std::map<RecoveryStrategy, SharedCallback> strategies_ DUALGPUOPT_GUARDED_BY(mutex_);
-  std::map<int, MonoTime> cooldown_end_ DUALGPUOPT_GUARDED_BY(mutex_);
+  std::map<int, Cooldown> cooldowns_ DUALGPUOPT_GUARDED_BY(mutex_);
   std::uint64_t last_id_ DUALGPUOPT_GUARDED_BY(mutex_) = 0;
 };
 
