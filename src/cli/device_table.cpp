@@ -89,7 +89,7 @@ std::string row(const DeviceSnapshot& device, const Layout& layout, const TableS
 std::string process_line(const ProcessMemory& process, const TableStyle& style) {
   return fmt::format("     {}{}{}{}{}", fit_right(std::to_string(process.pid), 8), kGap,
                      fit_right(process.used ? format_bytes(*process.used, style.unit) : "not told", 10), kGap,
-                     process.name.empty() ? "(not visible from here)" : process.name);
+                     process.name.empty() ? "(not visible from here)" : printable(process.name));
 }
 
 }  // namespace

@@ -36,9 +36,9 @@ std::size_t prefix_bytes(std::string_view text, std::size_t columns) {
   return at;
 }
 
-std::string cut(std::string_view text, std::size_t width) {
-  if (display_width(text) <= width) return std::string(text);
-  return width == 0 ? "" : std::string(text.substr(0, prefix_bytes(text, width - 1))) + "…";
+std::string cut(const std::string& text, std::size_t width) {
+  if (display_width(text) <= width) return text;
+  return width == 0 ? "" : text.substr(0, prefix_bytes(text, width - 1)) + "…";
 }
 
 }  // namespace
@@ -67,13 +67,20 @@ std::size_t display_width(std::string_view text) {
   return width;
 }
 
+std::string printable(std::string_view text) {
+  std::string shown(text);
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
+  std::replace_if(shown.begin(), shown.end(), is_control, '?');
+  return shown;
+}
+
 std::string fit(std::string_view text, std::size_t width) {
-  auto fitted = cut(text, width);
+  const auto fitted = cut(printable(text), width);
   return fitted + std::string(width - display_width(fitted), ' ');
 }
 
 std::string fit_right(std::string_view text, std::size_t width) {
-  auto fitted = cut(text, width);
+  const auto fitted = cut(printable(text), width);
   return std::string(width - display_width(fitted), ' ') + fitted;
 }
 

@@ -21,7 +21,9 @@ enum class Colors { Off, On };
 
 /// Columns a UTF-8 text takes on the screen, escape sequences not counted; every character is taken as one column.
 [[nodiscard]] std::size_t display_width(std::string_view text);
-/// Cut or filled with blanks to `width` columns; a cut text ends in "…". The text must hold no escape sequences.
+/// The text with "?" for everything a terminal could act on: names of processes and devices may hold any byte.
+[[nodiscard]] std::string printable(std::string_view text);
+/// The printable text, cut or filled with blanks to `width` columns; a cut text ends in "…".
 [[nodiscard]] std::string fit(std::string_view text, std::size_t width);
 [[nodiscard]] std::string fit_right(std::string_view text, std::size_t width);
 

@@ -46,13 +46,13 @@ void expect_sound(const Forecast& forecast) {
   RC_ASSERT(std::isfinite(forecast.slope_bytes_per_second));
   RC_ASSERT(forecast.expected_used_low <= forecast.expected_used);
   RC_ASSERT(forecast.expected_used <= forecast.expected_used_high);
-  if (forecast.risk) RC_ASSERT(*forecast.risk >= 0 && *forecast.risk <= 1);
+  if (forecast.risk) RC_ASSERT((*forecast.risk >= 0 && *forecast.risk <= 1));
   RC_ASSERT(forecast.time_to_oom.has_value() == forecast.time_to_oom_low.has_value());
-  RC_ASSERT(forecast.time_to_oom.has_value() || !forecast.time_to_oom_high.has_value());
+  RC_ASSERT((forecast.time_to_oom.has_value() || !forecast.time_to_oom_high.has_value()));
   if (!forecast.time_to_oom) return;
   RC_ASSERT(forecast.time_to_oom_low->count() >= 0);
   RC_ASSERT(*forecast.time_to_oom_low <= *forecast.time_to_oom);
-  RC_ASSERT(!forecast.time_to_oom_high || *forecast.time_to_oom <= *forecast.time_to_oom_high);
+  RC_ASSERT((!forecast.time_to_oom_high || *forecast.time_to_oom <= *forecast.time_to_oom_high));
   RC_ASSERT(*forecast.time_to_oom <= 24h);
 }
 
@@ -240,7 +240,7 @@ RC_GTEST_PROP(Forecaster, HasAMedianThatIsOne, ()) {
   const auto forecaster = taught(series);
   const auto capacity = series.back().second + 1 + series.back().second / 20;
   const auto forecast = ask(*forecaster, 60s, capacity);
-  RC_PRE(forecast.time_to_oom.has_value() && forecast.time_to_oom->count() > 0.01);
+  RC_PRE((forecast.time_to_oom.has_value() && forecast.time_to_oom->count() > 0.01));
   const auto at = [&](double share) {
     return *ask(*forecaster, Duration(std::llround(forecast.time_to_oom->count() * share * 1e9)), capacity).risk;
   };

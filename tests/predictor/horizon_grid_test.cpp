@@ -28,7 +28,7 @@ RC_GTEST_PROP(HorizonIndex, GivesTheFirstHorizonThatIsNotShorter, ()) {
   const auto seconds = static_cast<float>(*rc::gen::inRange(0, 92'000'000)) * 1e-3F;
   const auto k = horizon_index(seconds);
   RC_ASSERT(kHorizons[k] >= seconds);
-  RC_ASSERT(k == 0 || kHorizons[k - 1] < seconds);
+  RC_ASSERT((k == 0 || kHorizons[k - 1] < seconds));
 }
 
 TEST(ValueAt, DrawsStraightLinesFromZero) {

@@ -54,12 +54,12 @@ RC_GTEST_PROP(ModelProfile, GivesTheLargestThatStillFits, (Bytes base, Bytes per
   const auto available = *rc::gen::arbitrary<Bytes>();
   const auto tokens = *rc::gen::arbitrary<std::uint64_t>();
   if (const auto most = profile.max_batch_size(available, tokens)) {
-    RC_ASSERT(*most == 0 || profile.estimate_usage(*most, tokens) <= available);
+    RC_ASSERT((*most == 0 || profile.estimate_usage(*most, tokens) <= available));
     const auto next = profile.estimate_usage(*most + 1, tokens);
-    RC_ASSERT(*most == kMost || next > available || next == kMost);
+    RC_ASSERT((*most == kMost || next > available || next == kMost));
   }
   if (const auto most = profile.max_sequence_length(available, tokens)) {
-    RC_ASSERT(*most == 0 || profile.estimate_usage(tokens, *most) <= available);
+    RC_ASSERT((*most == 0 || profile.estimate_usage(tokens, *most) <= available));
   }
 }
 
