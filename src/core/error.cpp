@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace dualgpuopt::memory {
+namespace {
+
+constexpr std::size_t kLongestQuote = 40;
+
+}  // namespace
 
 std::string_view to_string(ErrorCode code) {
   switch (code) {
@@ -27,6 +32,12 @@ std::string Error::describe() const {
   std::string line;
   std::for_each(context_.rbegin(), context_.rend(), [&](const std::string& step) { line += step + ": "; });
   return line + message_;
+}
+
+std::string quoted(std::string_view text) {
+  std::string shown = "\"";
+  for (const char c : text.substr(0, kLongestQuote)) shown += (c >= ' ' && c <= '~') ? c : '?';
+  return shown + (text.size() > kLongestQuote ? "...\"" : "\"");
 }
 
 }  // namespace dualgpuopt::memory

@@ -11,15 +11,6 @@
 namespace dualgpuopt::memory {
 namespace {
 
-constexpr std::size_t kLongestQuote = 40;
-
-/// The text as an error message quotes it: short, and with nothing that could disturb a terminal.
-std::string quoted(std::string_view text) {
-  std::string shown;
-  for (const char c : text.substr(0, kLongestQuote)) shown += (c >= ' ' && c <= '~') ? c : '?';
-  return fmt::format("\"{}{}\"", shown, text.size() > kLongestQuote ? "..." : "");
-}
-
 struct Unit {
   std::string_view name;  // lower case
   double factor;

@@ -7,15 +7,7 @@
 namespace dualgpuopt::memory {
 namespace {
 
-constexpr std::size_t kLongestQuote = 40;
-
 char lower_case(char c) { return (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string quoted(std::string_view text) {
-  std::string shown;
-  for (const char c : text.substr(0, kLongestQuote)) shown += (c >= ' ' && c <= '~') ? c : '?';
-  return fmt::format("\"{}{}\"", shown, text.size() > kLongestQuote ? "..." : "");
-}
 
 /// "a, b or c".
 std::string listed(const std::vector<std::string_view>& names) {

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <limits>
 
 #include "metrics/parse_enum.h"
+#include "sources/text_file.h"
 #include "sources/toml_table.h"
 
 namespace dualgpuopt::memory {
@@ -126,18 +126,6 @@ Scenario read_scenario(const TomlTable& table) {
   return scenario;
 }
 
-Result<std::string> read_text(const std::filesystem::path& file) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) return fail(ErrorCode::NotFound, "there is no such file");
-  std::ifstream input(file, std::ios::binary);
-  std::string text(kLargestFile + 1, '\0');
-  input.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (input.bad() || !input.is_open()) return fail(ErrorCode::Io, "the file cannot be read");
-  if (!input.eof()) return fail(ErrorCode::ParseFailed, "larger than 1 MiB, which is no scenario");
-  text.resize(static_cast<std::size_t>(input.gcount()));
-  return text;
-}
-
 }  // namespace
 
 std::string_view to_string(MotionKind kind) {
@@ -165,7 +153,7 @@ Result<Scenario> parse_scenario(std::string_view text) {
 }
 
 Result<Scenario> load_scenario(const std::filesystem::path& file) {
-  const auto text = read_text(file);
+  const auto text = read_text_file(file, kLargestFile);
   auto scenario = text ? parse_scenario(*text) : Result<Scenario>(fail(text.error()));
   if (!scenario) return fail(std::move(scenario.error()).with_context(fmt::format("scenario {:?}", file.string())));
   return scenario;

@@ -1,11 +1,6 @@
 // Reading typed fields from TOML tables with errors that name the place; private to the library.
 #pragma once
 
-#ifndef TOML_EXCEPTIONS
-#define TOML_EXCEPTIONS 0  // as the library is built; tests that include this header are not told otherwise
-#endif
-#include <toml++/toml.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +10,7 @@
 #include "dualgpuopt/memory/core/clock.h"
 #include "dualgpuopt/memory/core/error.h"
 #include "dualgpuopt/memory/core/units.h"
+#include "sources/toml_library.h"
 
 namespace dualgpuopt::memory {
 

@@ -4,12 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 #include <unordered_map>
 
+#include "sources/text_file.h"
 #include "sources/trace_csv.h"
 #include "sources/trace_json.h"
 #include "sources/trace_lines.h"
@@ -30,26 +27,6 @@ std::string_view without_mark(std::string_view text) {
 
 bool is_utf16(std::string_view text) {
   return std::any_of(kUtf16Marks.begin(), kUtf16Marks.end(), [&](auto mark) { return text.starts_with(mark); });
-}
-
-Error open_error(int number) {
-  const auto code = number == ENOENT                      ? ErrorCode::NotFound
-                    : number == EACCES || number == EPERM ? ErrorCode::PermissionDenied
-                                                          : ErrorCode::Io;
-  return {code, fmt::format("cannot be read: {}", std::strerror(number))};
-}
-
-Result<std::string> read_whole(const std::filesystem::path& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), std::fclose);
-  if (!file) return fail(open_error(errno));
-  std::string text;
-  std::array<char, 1 << 16> buffer{};
-  while (const auto count = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
-    text.append(buffer.data(), count);
-    if (text.size() > kLargestFile) return fail(ErrorCode::Io, "is larger than 1 GiB, the most that is read");
-  }
-  if (std::ferror(file.get()) != 0) return fail(open_error(errno));
-  return text;
 }
 
 }  // namespace
@@ -96,7 +73,7 @@ Result<Trace> load_trace(const std::filesystem::path& file) {
   const auto in_file = [&](Error error) {
     return fail(std::move(error).with_context(fmt::format("trace {}", file.string())));
   };
-  auto text = read_whole(file);
+  auto text = read_text_file(file, kLargestFile);
   if (!text) return in_file(std::move(text.error()));
   auto trace = parse_trace(*text);
   if (!trace) return in_file(std::move(trace.error()));

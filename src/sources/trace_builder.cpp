@@ -101,6 +101,7 @@ void TraceBuilder::drop_cut_line(const TraceLine& line, const Error& error) {
 
 std::vector<std::string> TraceBuilder::warnings() const {
   std::vector<std::string> warnings;
+  warnings.reserve(tolerated_.size() + 1);
   for (const auto& [kind, first_line, lines] : tolerated_) {
     warnings.push_back(lines == 1 ? fmt::format("line {}: {}", first_line, kind)
                                   : fmt::format("line {} and {} more: {}", first_line, lines - 1, kind));

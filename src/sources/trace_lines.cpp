@@ -9,7 +9,6 @@ namespace dualgpuopt::memory {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r";
-constexpr std::size_t kLongestQuote = 48;
 
 /// A number that fills the text and is at most `largest`.
 template <typename Number>
@@ -61,16 +60,10 @@ std::optional<int> parse_gpu_index(std::string_view text) {
   return index ? std::optional(static_cast<int>(*index)) : std::nullopt;
 }
 
-std::string excerpt(std::string_view text) {
-  std::string shown = "\"";
-  for (const char c : text.substr(0, kLongestQuote)) shown += (c >= ' ' && c <= '~') ? c : '?';
-  return shown + (text.size() > kLongestQuote ? "...\"" : "\"");
-}
-
 tl::unexpected<Error> refuse(const TraceLine& line, std::string_view text, std::string_view what,
                              std::string_view expected) {
   return fail(ErrorCode::ParseFailed,
-              fmt::format("line {}: cannot read {} as {}: expected {}", line.number, excerpt(text), what, expected));
+              fmt::format("line {}: cannot read {} as {}: expected {}", line.number, quoted(text), what, expected));
 }
 
 }  // namespace dualgpuopt::memory

@@ -49,9 +49,6 @@ inline constexpr int kGpuLimit = 1024;
 inline constexpr std::string_view kExpectedGpu = "a GPU index from 0 to 1023";
 [[nodiscard]] std::optional<int> parse_gpu_index(std::string_view text);
 
-/// A text as messages show it: short, in quotes, with nothing in it that could disturb a terminal.
-[[nodiscard]] std::string excerpt(std::string_view text);
-
 /// ParseFailed: `line 7: cannot read "x" as the GPU index: expected …`.
 [[nodiscard]] tl::unexpected<Error> refuse(const TraceLine& line, std::string_view text, std::string_view what,
                                            std::string_view expected);

@@ -23,7 +23,7 @@ TEST(DeviceTable, ReadsAsATable) {
   EXPECT_EQ(as_picture(device_table(snapshot, {110, Colors::Off, ByteUnit::Auto})), R"(
 GPU  NAME          MEMORY                        USED  LEVEL      TREND       OUT OF MEMORY                   |
 0    NVIDIA L4     ███░░░░░    9.0 / 24.0 GiB   37.5%  normal     steady      none foreseen                   |
-1    NVIDIA L4     ███████▎   22.0 / 24.0 GiB   91.7%  critical   +12 MiB/s   in 1 min 10 s (35 s to 1 min 45…|
+1    NVIDIA L4     ███████▍   22.0 / 24.0 GiB   91.7%  critical   +12 MiB/s   in 1 min 10 s (35 s to 1 min 45…|
 2    NVIDIA L4     unavailable: GPU is lost                                                                   |
 )");
 }

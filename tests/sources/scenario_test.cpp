@@ -208,7 +208,7 @@ TEST(LoadScenario, NamesTheFileInEveryError) {
   const auto missing = load_scenario("/nowhere/at-all.toml");
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code(), ErrorCode::NotFound);
-  EXPECT_EQ(missing.error().describe(), "scenario \"/nowhere/at-all.toml\": there is no such file");
+  EXPECT_EQ(missing.error().describe(), "scenario \"/nowhere/at-all.toml\": cannot be read: No such file or directory");
 
   const auto folder = load_scenario(::testing::TempDir());
   ASSERT_FALSE(folder);

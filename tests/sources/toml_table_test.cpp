@@ -29,6 +29,20 @@ TEST(ParseToml, SaysWhereATextIsNoToml) {
   EXPECT_THAT(document.error().describe(), StartsWith("line 2, column 5: "));
 }
 
+TEST(ParseToml, RefusesHeadersWithoutAKey) {
+  for (const auto* text : {"[", "[[", "[[[", "[=", "[[ =", "[.", "[a.", "[a.=", "[[a.[", "[]", "[[]]", "[\n", "[[\n"}) {
+    EXPECT_FALSE(parse_toml(text)) << text;
+  }
+}
+
+TEST(ParseToml, ReadsTextInAnyScript) {
+  const Document read("# caf\u00e9 \u0416 \ufb01\nname = 'caf\u00e9 \u0416 \u4e16 \ufc66 \U0001f600'\n");
+  EXPECT_EQ(read.root.text("name"), "caf\u00e9 \u0416 \u4e16 \ufc66 \U0001f600");
+  EXPECT_FALSE(parse_toml("\u00e9 = 1"));
+  EXPECT_FALSE(parse_toml("a \u00e9 = 1"));
+  EXPECT_FALSE(parse_toml("a = \ufc66"));
+}
+
 TEST(TomlTable, ReadsWhatIsThere) {
   const Document read(R"(
 name = "x"

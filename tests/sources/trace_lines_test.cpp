@@ -53,11 +53,6 @@ TEST(ParseGpuIndex, RefusesAbsurdIndices) {
   for (const auto* text : {"1024", "4294967296", "-1", "", "GPU0"}) EXPECT_FALSE(parse_gpu_index(text)) << text;
 }
 
-TEST(Excerpt, IsShortAndPrintable) {
-  EXPECT_EQ(excerpt("a\x1b[31m\0b"sv), "\"a?[31m?b\"");
-  EXPECT_LT(excerpt(std::string(1'000'000, 'x')).size(), 60U);
-}
-
 TEST(Refuse, NamesLineTextAndExpectation) {
   const Result<int> refused = refuse({7, "0,x", true}, "x", "the GPU index", "a number");
   ASSERT_FALSE(refused);

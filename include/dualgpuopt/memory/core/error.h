@@ -56,4 +56,8 @@ using Result = tl::expected<T, Error>;
 /// `return fail(std::move(result.error()));` hands an error on.
 [[nodiscard]] inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(std::move(error)); }
 
+/// Foreign text as a message quotes it: in quotation marks, cut after forty characters, and with "?" for everything
+/// that a terminal could act on.
+[[nodiscard]] std::string quoted(std::string_view text);
+
 }  // namespace dualgpuopt::memory
