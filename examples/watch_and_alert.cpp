@@ -24,9 +24,9 @@ int main() {
   }
 
   // The callback runs on the monitor's own thread for callbacks, never on the one that samples.
-  const auto subscription =
-      (*monitor)->subscribe(Level::Warning, LevelFilter::AtOrAbove,
-                            [](const MemoryAlert& alert) { std::printf("%s\n", alert.text().c_str()); });
+  const auto subscription = (*monitor)->subscribe(Level::Warning, LevelFilter::AtOrAbove, [](const MemoryAlert& alert) {
+    std::printf("%s\n", alert.text().c_str());
+  });
   (*monitor)->start();
   std::this_thread::sleep_for(std::chrono::seconds(1));
   (*monitor)->stop();

@@ -34,7 +34,7 @@ std::string Error::describe() const {
   return line + message_;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string shown = "\"";
   for (const char c : text.substr(0, kLongestQuote)) shown += (c >= ' ' && c <= '~') ? c : '?';
   return shown + (text.size() > kLongestQuote ? "...\"" : "\"");

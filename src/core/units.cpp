@@ -51,8 +51,8 @@ constexpr Grammar kDurationGrammar{"a duration", kDurationUnits.data(), kDuratio
                                    "a number with ms, s, min, h or d, as in 1.5s"};
 
 tl::unexpected<Error> refuse(const Grammar& grammar, std::string_view text, std::size_t at, std::string_view why) {
-  return fail(ErrorCode::ParseFailed, fmt::format("cannot read {} as {}: {} at character {}; expected {}", quoted(text),
-                                                  grammar.what, why, at + 1, grammar.expected));
+  return fail(ErrorCode::ParseFailed, fmt::format("cannot read {} as {}: {} at character {}; expected {}",
+                                                  in_quotes(text), grammar.what, why, at + 1, grammar.expected));
 }
 
 std::string lower_case(std::string_view text) {
@@ -81,7 +81,7 @@ Result<double> parse_quantity(const Grammar& grammar, std::string_view text) {
   const auto* unit = std::find_if(grammar.units, units_end, [&](const Unit& u) { return u.name == name; });
   if (unit == units_end) {
     return refuse(grammar, text, unit_start,
-                  fmt::format("unknown unit {}", quoted(text.substr(unit_start, end - unit_start))));
+                  fmt::format("unknown unit {}", in_quotes(text.substr(unit_start, end - unit_start))));
   }
   return number * unit->factor;
 }
@@ -131,7 +131,7 @@ Result<ByteUnit> parse_byte_unit(std::string_view text) {
   if (name == "mib") return ByteUnit::MiB;
   if (name == "gib") return ByteUnit::GiB;
   return fail(ErrorCode::ParseFailed,
-              fmt::format("cannot read {} as a unit: expected auto, B, KiB, MiB or GiB", quoted(text)));
+              fmt::format("cannot read {} as a unit: expected auto, B, KiB, MiB or GiB", in_quotes(text)));
 }
 
 std::string format_bytes(Bytes bytes, ByteUnit unit) {

@@ -27,7 +27,8 @@ bool equal_in_any_case(std::string_view left, std::string_view right) {
 }
 
 Error unknown_name(std::string_view text, std::string_view what, const std::vector<std::string_view>& names) {
-  return {ErrorCode::ParseFailed, fmt::format("cannot read {} as {}; expected {}", quoted(text), what, listed(names))};
+  return {ErrorCode::ParseFailed,
+          fmt::format("cannot read {} as {}; expected {}", in_quotes(text), what, listed(names))};
 }
 
 }  // namespace dualgpuopt::memory

@@ -63,7 +63,7 @@ std::optional<int> parse_gpu_index(std::string_view text) {
 tl::unexpected<Error> refuse(const TraceLine& line, std::string_view text, std::string_view what,
                              std::string_view expected) {
   return fail(ErrorCode::ParseFailed,
-              fmt::format("line {}: cannot read {} as {}: expected {}", line.number, quoted(text), what, expected));
+              fmt::format("line {}: cannot read {} as {}: expected {}", line.number, in_quotes(text), what, expected));
 }
 
 }  // namespace dualgpuopt::memory

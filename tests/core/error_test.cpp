@@ -19,10 +19,10 @@ TEST(Error, TravelsThroughResults) {
   EXPECT_EQ(to_string(outer.error().code()), "timed_out");
 }
 
-TEST(Quoted, IsShortAndHarmless) {
-  EXPECT_EQ(quoted("8 GXB"), "\"8 GXB\"");
-  EXPECT_EQ(quoted("\x1b[31m\xff"), "\"?[31m?\"");
-  EXPECT_EQ(quoted(std::string(1000, 'x')).size(), 45U);
+TEST(InQuotes, IsShortAndHarmless) {
+  EXPECT_EQ(in_quotes("8 GXB"), "\"8 GXB\"");
+  EXPECT_EQ(in_quotes("\x1b[31m\xff"), "\"?[31m?\"");
+  EXPECT_EQ(in_quotes(std::string(1000, 'x')).size(), 45U);
 }
 
 }  // namespace

@@ -58,6 +58,6 @@ using Result = tl::expected<T, Error>;
 
 /// Foreign text as a message quotes it: in quotation marks, cut after forty characters, and with "?" for everything
 /// that a terminal could act on.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string in_quotes(std::string_view text);
 
 }  // namespace dualgpuopt::memory
