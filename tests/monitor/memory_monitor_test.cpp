@@ -208,6 +208,27 @@ TEST(MemoryMonitor, StopsWhileADriverCallHangs) {
   rig.source->release_hung();
 }
 
+TEST(MemoryMonitor, CallsAHungDeviceStaleWithinThreeIntervalsWhileTheOthersGoOn) {
+  constexpr auto kInterval = 300ms;
+  Rig<SystemClock> rig(paced(kInterval), 3);
+  rig.monitor->start();
+  (void)rig.monitor->wait_for_snapshot(0, 30s);
+  rig.source->set_hanging(1);
+  rig.source->wait_until_hanging(1);
+  const auto start = std::chrono::steady_clock::now();
+  auto snapshot = rig.monitor->snapshot();
+  while (snapshot->find(1)->status != DeviceStatus::Stale && elapsed_since(start) < 30s) {
+    EXPECT_EQ(snapshot->find(0)->status, DeviceStatus::Ok);
+    EXPECT_EQ(snapshot->find(2)->status, DeviceStatus::Ok);
+    snapshot = rig.monitor->wait_for_snapshot(snapshot->sequence, kInterval);
+  }
+  EXPECT_LE(elapsed_since(start), 3 * kInterval);
+  const int before = rig.source->reads(2);
+  EXPECT_TRUE(eventually([&] { return rig.source->reads(0) > before && rig.source->reads(2) > before; }));
+  rig.monitor->stop();
+  rig.source->release_hung();
+}
+
 TEST(MemoryMonitor, CallbacksThatSleepThrowUnsubscribeOrStopDelayNoSample) {
   Rig<SystemClock> rig(paced(5ms));
   Latch latch;
