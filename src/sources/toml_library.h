@@ -6,14 +6,13 @@
 #endif
 #include <toml++/impl/preprocessor.h>
 
-// It asserts, or with NDEBUG under clang assumes, what a text decides: that a table's header holds a key, for one,
-// which
-// "[[[" does not. Where it does neither, it reports the error.
+// It asserts, or with NDEBUG under clang assumes, what a text decides: that a table's header holds a key, for one.
+// "[[[" does not; where toml++ neither asserts nor assumes, it reports the error.
 #undef TOML_ASSERT_ASSUME
 #define TOML_ASSERT_ASSUME(expr) static_assert(true)
 
-// In 3.3 the tables of characters are incomplete: from U+00A1 on, several ranges run into "unreachable". What
-// no table knows is no blank.
+// In 3.3 the tables of characters are incomplete: from U+00A1 on, several ranges run into "unreachable". What no table
+// knows is no blank.
 #if TOML_LIB_MAJOR == 3 && TOML_LIB_MINOR == 3
 #undef TOML_UNREACHABLE
 #define TOML_UNREACHABLE return false
