@@ -10,6 +10,7 @@
 namespace dualgpuopt::memory::cli {
 namespace {
 
+constexpr Duration kShortestInterval = std::chrono::milliseconds(1);
 constexpr Duration kPatience = std::chrono::seconds(4);
 
 volatile std::sig_atomic_t stop_requested = 0;
@@ -47,6 +48,10 @@ Result<MonitorConfig> MonitorOptions::resolve() const {
   if (!interval.empty()) {
     const auto parsed = parse_duration(interval);
     if (!parsed) return fail(Error(parsed.error()).with_context("--interval"));
+    if (*parsed < kShortestInterval) {
+      return fail(ErrorCode::InvalidArgument, fmt::format("--interval is {}; it must be at least {}", interval,
+                                                          format_duration(kShortestInterval)));
+    }
     resolved.polling = PollingConfig::fixed(*parsed);
   }
   if (auto valid = resolved.validate(); !valid) return fail(std::move(valid.error()));
