@@ -24,7 +24,7 @@ std::string bare_amount(Bytes bytes, ByteUnit unit) {
   return text.substr(0, text.find(' '));
 }
 
-std::string with_label(std::string line, Provenance provenance) {
+std::string with_label(const std::string& line, Provenance provenance) {
   const auto label = provenance_label(provenance);
   return label.empty() ? line : line + "  " + label;
 }

@@ -43,7 +43,7 @@ class Written {
 /// The unit of a reading's line is a line: each is written at once, so a crash loses none that was taken.
 Result<void> record_until_stopped(MemoryMonitor& monitor, RecordingFormatter& formatter, Output& output,
                                   std::optional<Duration> duration) {
-  SystemClock clock;
+  const SystemClock clock;
   Written written;
   std::uint64_t seen = 0;
   while (!StopSignals::requested() && (!duration || clock.now().time_since_epoch() < *duration)) {

@@ -140,7 +140,7 @@ std::unique_ptr<View> make_view(Output& output, const SourceOptions& options, By
 /// Shows every snapshot until a signal, the end of the time, or a failed write.
 Result<void> show_until_stopped(MemoryMonitor& monitor, EventLog& events, View& view,
                                 std::optional<Duration> duration) {
-  SystemClock clock;
+  const SystemClock clock;
   std::uint64_t shown = 0;
   while (!StopSignals::requested() && (!duration || clock.now().time_since_epoch() < *duration)) {
     const auto snapshot = monitor.wait_for_snapshot(shown, kLookForSignals);

@@ -13,7 +13,7 @@ struct TierShape {
   Duration width;
   std::size_t capacity;
 };
-constexpr std::array<TierShape, 3> kShapes{{{1s, 3600}, {1min, 24 * 60}, {1h, 90 * 24}}};
+constexpr std::array<TierShape, 3> kShapes{{{1s, 3600}, {1min, 24UL * 60}, {1h, 90UL * 24}}};
 constexpr std::array kFinestFirst{HistoryTier::Second, HistoryTier::Minute, HistoryTier::Hour};
 
 constexpr const TierShape& shape(HistoryTier tier) { return kShapes[static_cast<std::size_t>(tier)]; }
@@ -102,8 +102,8 @@ void History::add(MonoTime time, Bytes used) {
   peak_ = std::max(peak_.value_or(used), used);
 }
 
-std::vector<HistoryPoint> History::points(HistoryTier which, MonoTime since) const {
-  const auto& kept = tier(which);
+std::vector<HistoryPoint> History::points(HistoryTier tier, MonoTime since) const {
+  const auto& kept = this->tier(tier);
   std::size_t skipped = 0;
   while (skipped < kept.size() && kept.at(skipped).start < since) ++skipped;
   std::vector<HistoryPoint> points;
@@ -112,8 +112,8 @@ std::vector<HistoryPoint> History::points(HistoryTier which, MonoTime since) con
   return points;
 }
 
-std::optional<HistoryPoint> History::latest(HistoryTier which) const {
-  const auto& kept = tier(which);
+std::optional<HistoryPoint> History::latest(HistoryTier tier) const {
+  const auto& kept = this->tier(tier);
   return kept.size() > 0 ? std::optional(kept.at(kept.size() - 1)) : std::nullopt;
 }
 

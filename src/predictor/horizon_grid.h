@@ -36,7 +36,7 @@ inline constexpr auto kRootHorizons = geometric_series(0.35355339059327379, 1.18
   if (wanted > kHorizons.back()) return kHorizonCount;
   // The power of two under it is its exponent bits; the grid has two horizons to each.
   const auto octave = (std::bit_cast<std::uint32_t>(wanted) >> 23) - (std::bit_cast<std::uint32_t>(kHorizons[0]) >> 23);
-  const std::size_t k = 2 * octave;
+  const std::size_t k = std::size_t{2} * octave;
   return k + static_cast<std::size_t>(wanted > kHorizons[k]) + static_cast<std::size_t>(wanted > kHorizons[k + 1]);
 }
 

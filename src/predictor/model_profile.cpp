@@ -49,7 +49,7 @@ const std::array<ModelProfile, 5>& default_model_profiles() {
 
 const ModelProfile* find_default_profile(std::string_view name) {
   const auto& profiles = default_model_profiles();
-  const auto found = std::find_if(profiles.begin(), profiles.end(), [&](const auto& p) { return p.name == name; });
+  const auto* found = std::find_if(profiles.begin(), profiles.end(), [&](const auto& p) { return p.name == name; });
   return found == profiles.end() ? nullptr : &*found;
 }
 

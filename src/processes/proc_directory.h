@@ -30,7 +30,7 @@ class Directory {
   [[nodiscard]] std::string name_of(const char* file) const { return (path_ / file).string(); }
 
   /// Command lines can be megabytes long; nobody reads that much of one.
-  static constexpr std::size_t kLongestText = 256 * 1024;
+  static constexpr std::size_t kLongestText = 256UL << 10;
 
  private:
   Directory(std::filesystem::path path, pid_t pid, int descriptor)
