@@ -70,6 +70,7 @@ constexpr std::array kBuiltinScenarios{BuiltinScenario{"demo", kDemo}};
 
 std::vector<std::string_view> builtin_scenario_names() {
   std::vector<std::string_view> names;
+  names.reserve(kBuiltinScenarios.size());
   for (const auto& builtin : kBuiltinScenarios) names.push_back(builtin.name);
   return names;
 }

@@ -31,6 +31,7 @@ class Library {
   ~Library();
 
   [[nodiscard]] Code init() const;
+  // NOLINTNEXTLINE(modernize-use-nodiscard): where it is called at the end, nothing follows from the code
   Code shutdown() const { return functions_.shutdown(); }
   /// describe() with the library's own text.
   [[nodiscard]] std::string describe(Code code) const;

@@ -52,7 +52,7 @@ Motion read_motion(const TomlTable& table) {
   if (!kind) return motion;
   motion.kind = *kind;
   allow_keys_of(*kind, table);
-  table.require("amount", "a size, as in \"2GiB\" or \"-512MiB\"");
+  table.require("amount", R"(a size, as in "2GiB" or "-512MiB")");
 
   motion.at = table.duration("at").value_or(Duration::zero());
   motion.lasting = table.duration("lasting").value_or(Duration::zero());

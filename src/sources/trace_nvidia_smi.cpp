@@ -38,9 +38,9 @@ class NvidiaSmiReader {
   Result<int> gpu_of_row(const TraceLine& line);
   int gpu_of_identity(std::string_view identity);
   [[nodiscard]] std::string_view identity_of_row() const;
-  Result<NvidiaSmiAmount> amount(const TraceLine& line, Column column, std::string_view name) const;
-  Result<Reading> reading_of_row(const TraceLine& line, int gpu, WallTime time) const;
-  Result<MemoryUse> memory_of_row(const TraceLine& line, Bytes used) const;
+  [[nodiscard]] Result<NvidiaSmiAmount> amount(const TraceLine& line, Column column, std::string_view name) const;
+  [[nodiscard]] Result<Reading> reading_of_row(const TraceLine& line, int gpu, WallTime time) const;
+  [[nodiscard]] Result<MemoryUse> memory_of_row(const TraceLine& line, Bytes used) const;
   [[nodiscard]] Device device_of_row(int gpu) const;
   [[nodiscard]] std::string_view field(Column column) const { return columns_->in(fields_, column); }
 
