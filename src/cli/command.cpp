@@ -58,6 +58,13 @@ Result<MonitorConfig> MonitorOptions::resolve() const {
   return resolved;
 }
 
+Result<std::optional<Duration>> parse_optional_duration(const std::string& option, const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const auto parsed = parse_duration(text);
+  if (!parsed) return fail(Error(parsed.error()).with_context(option));
+  return *parsed;
+}
+
 Result<std::unique_ptr<MemoryMonitor>> open_monitor(const std::string& source, const MonitorConfig& config) {
   auto clock = std::make_shared<SystemClock>();
   auto opened = make_source(source, *clock);

@@ -40,6 +40,10 @@ struct MonitorOptions {
   [[nodiscard]] Result<MonitorConfig> resolve() const;
 };
 
+/// The value of a duration option, empty where the option was not given; errors name the option.
+[[nodiscard]] Result<std::optional<Duration>> parse_optional_duration(const std::string& option,
+                                                                      const std::string& text);
+
 /// A monitor over the source, not started.
 [[nodiscard]] Result<std::unique_ptr<MemoryMonitor>> open_monitor(const std::string& source,
                                                                   const MonitorConfig& config);

@@ -66,12 +66,8 @@ Result<Output> open_output(const std::string& file) {
 int record(const RecordOptions& options) {
   const auto form = choose_form(options);
   if (!form) return report(form.error());
-  std::optional<Duration> duration;
-  if (!options.duration.empty()) {
-    const auto parsed = parse_duration(options.duration);
-    if (!parsed) return report(Error(parsed.error()).with_context("--duration"));
-    duration = *parsed;
-  }
+  const auto duration = parse_optional_duration("--duration", options.duration);
+  if (!duration) return report(duration.error());
   const auto config = options.monitor.resolve();
   if (!config) return report(config.error());
   const auto monitor = open_monitor(options.source.source, *config);
@@ -83,7 +79,7 @@ int record(const RecordOptions& options) {
   if (auto started = output->write(formatter.header((*monitor)->devices())); !started) return report(started.error());
   const StopSignals signals;
   (*monitor)->start();
-  const auto recorded = record_until_stopped(**monitor, formatter, *output, duration);
+  const auto recorded = record_until_stopped(**monitor, formatter, *output, *duration);
   (*monitor)->stop();
   return recorded ? kFine : report(recorded.error());
 }

@@ -160,12 +160,8 @@ struct WatchOptions {
 int watch(const WatchOptions& options) {
   const auto unit = parse_byte_unit(options.source.unit);
   if (!unit) return report(Error(unit.error()).with_context("--unit"));
-  std::optional<Duration> duration;
-  if (!options.duration.empty()) {
-    const auto parsed = parse_duration(options.duration);
-    if (!parsed) return report(Error(parsed.error()).with_context("--duration"));
-    duration = *parsed;
-  }
+  const auto duration = parse_optional_duration("--duration", options.duration);
+  if (!duration) return report(duration.error());
   const auto config = options.monitor.resolve();
   if (!config) return report(config.error());
   const auto monitor = open_monitor(options.source.source, *config);
@@ -182,7 +178,7 @@ int watch(const WatchOptions& options) {
   Output output;
   const auto view = make_view(output, options.source, *unit);
   (*monitor)->start();
-  const auto shown = show_until_stopped(**monitor, events, *view, duration);
+  const auto shown = show_until_stopped(**monitor, events, *view, *duration);
   (*monitor)->stop();
   return shown ? kFine : report(shown.error());
 }
