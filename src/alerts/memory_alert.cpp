@@ -79,6 +79,7 @@ JsonRecord alert_record(const MemoryAlert& alert) {
   record["reached_by"] = to_string(alert.reached_by);
   record["threshold"] = threshold_record(alert.threshold);
   record["forecast"] = forecast_behind(alert);
+  if (!alert.events.empty()) record["events"] = event_records(alert.events);
   return record;
 }
 

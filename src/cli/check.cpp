@@ -11,7 +11,7 @@ namespace {
 enum PluginCode { kOk = 0, kWarning = 1, kCritical = 2, kUnknown = 3 };
 
 struct CheckOptions {
-  std::string source = "auto";
+  SourceChoice source;
   std::string config;
   std::string warning;
   std::string critical;
@@ -115,9 +115,9 @@ Result<MonitorConfig> resolve(const CheckOptions& options) {
 int check(const CheckOptions& options) {
   const auto config = resolve(options);
   if (!config) return unknown(config.error());
-  const auto snapshot = look_once(options.source, *config);
-  if (!snapshot) return unknown(snapshot.error());
-  return print_result(**snapshot, config->thresholds);
+  return look_once(options.source, *config, [&](const auto& seen) {
+    return seen ? print_result(**seen, config->thresholds) : unknown(seen.error());
+  });
 }
 
 }  // namespace
@@ -126,8 +126,7 @@ void add_check(CLI::App& app, Action& action) {
   auto* command =
       app.add_subcommand("check", "A monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, with performance data");
   const auto options = std::make_shared<CheckOptions>();
-  command->add_option("--source", options->source, "Where readings come from: auto, nvml, sim:NAME-OR-FILE, trace:FILE")
-      ->capture_default_str();
+  options->source.add_to(*command);
   command->add_option("-w,--warning", options->warning, "As 80% used or 2GiB free; 80% if not given");
   command->add_option("-c,--critical", options->critical, "As 90% used or 1GiB free; 90% if not given");
   command->add_option("--config", options->config, "Thresholds from a TOML file");

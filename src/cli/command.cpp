@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <future>
+#include <thread>
 
+#include "cli/child.h"
 #include "dualgpuopt/memory/daemon/config.h"
 #include "dualgpuopt/memory/sources/make_source.h"
 
@@ -11,11 +14,34 @@ namespace dualgpuopt::memory::cli {
 namespace {
 
 constexpr Duration kShortestInterval = std::chrono::milliseconds(1);
+/// Of a driver that has opened, for the first readings.
 constexpr Duration kPatience = std::chrono::seconds(4);
 
 volatile std::sig_atomic_t stop_requested = 0;
 
 extern "C" void request_stop(int /*signal*/) { stop_requested = 1; }
+
+Result<std::unique_ptr<MemoryMonitor>> open_now(const SourceChoice& source, const MonitorConfig& config) {
+  auto clock = std::make_shared<SystemClock>();
+  auto opened = make_source(source.source, *clock, source.wake ? WakePolicy::Wake : WakePolicy::LeaveAsleep);
+  if (!opened) return fail(std::move(opened.error()));
+  return MemoryMonitor::create(std::move(*opened), clock, config);
+}
+
+Result<std::shared_ptr<const Snapshot>> look(const SourceChoice& source, const MonitorConfig& config) {
+  const auto monitor = open_now(source, config);
+  if (!monitor) return fail(monitor.error());
+  (*monitor)->start();
+  auto snapshot = (*monitor)->wait_for_snapshot(0, kPatience);
+  (*monitor)->stop();
+  return snapshot;
+}
+
+Result<Duration> parse_timeout(const SourceChoice& source) {
+  const auto parsed = parse_duration(source.timeout);
+  if (!parsed) return fail(Error(parsed.error()).with_context("--timeout"));
+  return *parsed;
+}
 
 bool is_usage(ErrorCode code) { return code == ErrorCode::InvalidArgument || code == ErrorCode::ParseFailed; }
 
@@ -26,9 +52,16 @@ int report(const Error& error) {
   return is_usage(error.code()) ? kUsage : kFailure;
 }
 
-void SourceOptions::add_to(CLI::App& command) {
+void SourceChoice::add_to(CLI::App& command) {
   command.add_option("--source", source, "Where readings come from: auto, nvml, sim:NAME-OR-FILE, trace:FILE")
       ->capture_default_str();
+  command.add_option("--timeout", timeout, "Give up when the driver takes longer than this to open")
+      ->capture_default_str();
+  command.add_flag("--wake", wake, "Read GPUs that sleep to save power, too, which wakes them up");
+}
+
+void SourceOptions::add_to(CLI::App& command) {
+  SourceChoice::add_to(command);
   command.add_option("--unit", unit, "Unit of amounts: auto, B, KiB, MiB, GiB")->capture_default_str();
   command.add_flag("--json", json, "Print JSON Lines, as docs/json.md describes them");
 }
@@ -65,23 +98,27 @@ Result<std::optional<Duration>> parse_optional_duration(const std::string& optio
   return *parsed;
 }
 
-Result<std::unique_ptr<MemoryMonitor>> open_monitor(const std::string& source, const MonitorConfig& config) {
-  auto clock = std::make_shared<SystemClock>();
-  auto opened = make_source(source, *clock);
-  if (!opened) return fail(std::move(opened.error()));
-  return MemoryMonitor::create(std::move(*opened), clock, config);
+Result<std::unique_ptr<MemoryMonitor>> open_monitor(const SourceChoice& source, const MonitorConfig& config) {
+  const auto patience = parse_timeout(source);
+  if (!patience) return fail(patience.error());
+  // A driver can hang while it opens, and nothing ends that call: it keeps the thread that it was made on.
+  auto promise = std::make_shared<std::promise<Result<std::unique_ptr<MemoryMonitor>>>>();
+  auto opened = promise->get_future();
+  std::thread([promise, source, config] { promise->set_value(open_now(source, config)); }).detach();
+  if (opened.wait_for(*patience) == std::future_status::ready) return opened.get();
+  return fail(ErrorCode::Unavailable,
+              fmt::format("the driver has not opened for {}; a call may be stuck in it: see the kernel's log",
+                          format_duration(*patience)));
 }
 
-Result<std::shared_ptr<const Snapshot>> look_once(const std::string& source, MonitorConfig config) {
+int look_once(const SourceChoice& source, MonitorConfig config, const ShowOnce& show) {
+  const auto patience = parse_timeout(source);
+  if (!patience) return show(fail(patience.error()));
   for (auto* level : {&config.thresholds.warning, &config.thresholds.critical, &config.thresholds.emergency}) {
     level->minimum_duration = {};
   }
-  const auto monitor = open_monitor(source, config);
-  if (!monitor) return fail(monitor.error());
-  (*monitor)->start();
-  auto snapshot = (*monitor)->wait_for_snapshot(0, kPatience);
-  (*monitor)->stop();
-  return snapshot;
+  const auto code = run_in_child([&] { return show(look(source, config)); }, *patience + kPatience);
+  return code ? *code : show(fail(code.error()));
 }
 
 StopSignals::StopSignals() {

@@ -21,9 +21,17 @@ using Action = std::function<int()>;
 /// Prints "gpumem: …" to standard error and gives the code for it: kUsage for what the user wrote, else kFailure.
 int report(const Error& error);
 
-/// --source, --json and --unit: on every subcommand that reads devices.
-struct SourceOptions {
+/// Which source, how gently and how patiently: --source, --wake and --timeout.
+struct SourceChoice {
   std::string source = "auto";
+  std::string timeout = "15s";
+  bool wake = false;
+
+  void add_to(CLI::App& command);
+};
+
+/// Those of SourceChoice, --json and --unit: on every subcommand that shows devices.
+struct SourceOptions : SourceChoice {
   std::string unit = "auto";
   bool json = false;
 
@@ -44,13 +52,17 @@ struct MonitorOptions {
 [[nodiscard]] Result<std::optional<Duration>> parse_optional_duration(const std::string& option,
                                                                       const std::string& text);
 
-/// A monitor over the source, not started.
-[[nodiscard]] Result<std::unique_ptr<MemoryMonitor>> open_monitor(const std::string& source,
+/// A monitor over the source, not started. Error (Unavailable) also if the driver has not opened in time; then this
+/// process should end soon, and without waiting for its threads.
+[[nodiscard]] Result<std::unique_ptr<MemoryMonitor>> open_monitor(const SourceChoice& source,
                                                                   const MonitorConfig& config);
 
-/// One round of readings: the first snapshot, or what is known of it after four seconds. A level needs no minimum
-/// duration here, where there is only one look.
-[[nodiscard]] Result<std::shared_ptr<const Snapshot>> look_once(const std::string& source, MonitorConfig config);
+/// The first snapshot, or why there is none; shows it and gives the exit code.
+using ShowOnce = std::function<int(const Result<std::shared_ptr<const Snapshot>>&)>;
+/// One round of readings, or what is known of it when the time is over, handed to `show`. A level needs no minimum
+/// duration here, where there is only one look. All of it happens in a child process: a driver that does not answer
+/// cannot keep the command from ending.
+[[nodiscard]] int look_once(const SourceChoice& source, MonitorConfig config, const ShowOnce& show);
 
 /// Makes SIGINT and SIGTERM set a flag instead of ending the process, for as long as the object lives; make one.
 class StopSignals {

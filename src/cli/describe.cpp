@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "cli/style.h"
+
 namespace dualgpuopt::memory::cli {
 namespace {
 
@@ -42,8 +44,30 @@ std::string provenance_label(Provenance provenance) {
 
 std::string describe_use(const MemoryUse& memory, ByteUnit unit) {
   const auto chosen = unit_for(memory, unit);
-  if (!memory.total) return format_bytes(memory.occupied(), chosen);
-  return fmt::format("{} / {}", bare_amount(memory.occupied(), chosen), format_bytes(*memory.total, chosen));
+  const auto* mark = memory.used_meaning == UsedMeaning::Estimate ? "~" : "";
+  if (!memory.total) return mark + format_bytes(memory.occupied(), chosen);
+  return fmt::format("{}{} / {}", mark, bare_amount(memory.occupied(), chosen), format_bytes(*memory.total, chosen));
+}
+
+std::string_view describe_level(const DeviceSnapshot& device) {
+  return device.device->kind == DeviceKind::Partitioned ? "shared" : to_string(device.level);
+}
+
+std::string describe_events(const std::vector<DeviceEvent>& events) {
+  std::string text;
+  for (const auto& event : events) text += (text.empty() ? "" : ", ") + event.text();
+  return text;
+}
+
+std::string describe_process(const ProcessMemory& process) {
+  switch (process.presence) {
+    case ProcessPresence::Alive: return printable(process.name);
+    case ProcessPresence::Zombie:
+      return printable(process.name) + " (a zombie: it has ended, its parent has not looked)";
+    case ProcessPresence::Gone: return "(ended; the driver still lists it)";
+    case ProcessPresence::Unseen: break;
+  }
+  return process.name.empty() ? "(not visible from here)" : printable(process.name);
 }
 
 std::string describe_trend(const std::optional<Forecast>& forecast) {
@@ -68,20 +92,24 @@ std::string describe_time(const TimeStamp& time) {
 
 std::string describe_device(const DeviceSnapshot& device, ByteUnit unit) {
   auto line = fmt::format("{}  GPU {}  ", describe_time(device.reading.time), device.device->gpu);
-  if (!device.reading.ok()) return with_label(line + "unavailable: " + device.reason, device.reading.provenance);
+  const auto errors = describe_events(device.reading.events);
+  const auto tail = errors.empty() ? "" : "  the driver reports: " + errors;
+  if (!device.reading.ok()) return with_label(line + "unavailable: " + device.reason + tail, device.reading.provenance);
   const auto& memory = *device.reading.memory;
   line += describe_use(memory, unit);
   if (const auto percent = memory.occupied_percent()) line += fmt::format(" ({})", format_percent(*percent));
-  line += fmt::format("  {}", to_string(device.level));
+  line += fmt::format("  {}", describe_level(device));
   if (device.status == DeviceStatus::Stale)
     return with_label(line + "  stale: " + device.reason, device.reading.provenance);
   if (const auto trend = describe_trend(device.forecast); !trend.empty()) line += "  " + trend;
   if (const auto oom = describe_time_to_oom(device.forecast); !oom.empty()) line += "  out of memory: " + oom;
-  return with_label(line, device.reading.provenance);
+  return with_label(line + tail, device.reading.provenance);
 }
 
 std::string describe_alert(const MemoryAlert& alert) {
-  return with_label(fmt::format("{}  {}  {}", describe_time(alert.time), to_string(alert.event), alert.text()),
+  const auto errors = describe_events(alert.events);
+  return with_label(fmt::format("{}  {}  {}{}{}", describe_time(alert.time), to_string(alert.event), alert.text(),
+                                errors.empty() ? "" : "  after ", errors),
                     alert.provenance);
 }
 

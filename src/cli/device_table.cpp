@@ -82,14 +82,14 @@ std::string row(const DeviceSnapshot& device, const Layout& layout, const TableS
                      fit(device.device->name, layout.name), kGap, paint(shown_bar, device.level, style.colors), kGap,
                      fit_right(describe_use(*device.reading.memory, style.unit), layout.use), kGap,
                      fit_right(percent ? format_percent(*percent) : "", layout.percent), kGap,
-                     paint(fit(to_string(device.level), layout.level), device.level, style.colors), kGap,
+                     paint(fit(describe_level(device), layout.level), device.level, style.colors), kGap,
                      fit(trend_text(device), layout.trend), kGap, fit(oom_text(device), layout.oom));
 }
 
 std::string process_line(const ProcessMemory& process, const TableStyle& style) {
   return fmt::format("     {}{}{}{}{}", fit_right(std::to_string(process.pid), 8), kGap,
                      fit_right(process.used ? format_bytes(*process.used, style.unit) : "not told", 10), kGap,
-                     process.name.empty() ? "(not visible from here)" : printable(process.name));
+                     describe_process(process));
 }
 
 }  // namespace
@@ -109,6 +109,7 @@ std::vector<std::string> process_lines(const DeviceSnapshot& device, const Table
                    [](const auto& a, const auto& b) { return a.used.value_or(0) > b.used.value_or(0); });
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < std::min(most, entries.size()); ++i) lines.push_back(process_line(entries[i], style));
+  if (!device.processes->used_reason.empty()) lines.push_back("     not told: " + device.processes->used_reason);
   if (entries.size() > most) lines.push_back(fmt::format("     and {} more", entries.size() - most));
   return lines;
 }

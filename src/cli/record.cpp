@@ -70,7 +70,7 @@ int record(const RecordOptions& options) {
   if (!duration) return report(duration.error());
   const auto config = options.monitor.resolve();
   if (!config) return report(config.error());
-  const auto monitor = open_monitor(options.source.source, *config);
+  const auto monitor = open_monitor(options.source, *config);
   if (!monitor) return report(monitor.error());
   auto output = open_output(options.file);
   if (!output) return report(output.error());

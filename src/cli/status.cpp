@@ -19,10 +19,23 @@ Result<void> print_json(const Snapshot& snapshot, Output& output) {
   return {};
 }
 
+/// What the table has no room for.
+std::string describe_trouble(const DeviceSnapshot& device) {
+  std::string text;
+  if (!device.reason.empty()) {
+    text += fmt::format("\nGPU {} is {}: {}\n", device.device->gpu, to_string(device.status), device.reason);
+  }
+  if (!device.events.empty()) {
+    text += fmt::format("\nGPU {}: the driver reports {}\n", device.device->gpu, describe_events(device.events));
+  }
+  return text;
+}
+
 std::string describe_snapshot(const Snapshot& snapshot, const TableStyle& style) {
   std::string text;
   if (const auto label = provenance_label(snapshot.provenance); !label.empty()) text += label + "\n";
   for (const auto& line : device_table(snapshot, style)) text += line + "\n";
+  for (const auto& device : snapshot.devices) text += describe_trouble(device);
   for (const auto& device : snapshot.devices) {
     const auto processes = process_lines(device, style, kMostProcesses);
     if (processes.empty()) continue;
@@ -40,19 +53,20 @@ int exit_code(const Snapshot& snapshot) {
   return kFailure;
 }
 
+int show(const Result<std::shared_ptr<const Snapshot>>& seen, const SourceOptions& options, ByteUnit unit) {
+  if (!seen) return report(seen.error());
+  Output output;
+  const TableStyle style{terminal_size().columns, choose_colors(output.is_terminal()), unit};
+  const auto written = options.json ? print_json(**seen, output) : output.write(describe_snapshot(**seen, style));
+  return written ? exit_code(**seen) : report(written.error());
+}
+
 int status(const SourceOptions& options, const MonitorOptions& monitor_options) {
   const auto unit = parse_byte_unit(options.unit);
   if (!unit) return report(Error(unit.error()).with_context("--unit"));
   const auto config = monitor_options.resolve();
   if (!config) return report(config.error());
-  const auto snapshot = look_once(options.source, *config);
-  if (!snapshot) return report(snapshot.error());
-
-  Output output;
-  const TableStyle style{terminal_size().columns, choose_colors(output.is_terminal()), *unit};
-  const auto written =
-      options.json ? print_json(**snapshot, output) : output.write(describe_snapshot(**snapshot, style));
-  return written ? exit_code(**snapshot) : report(written.error());
+  return look_once(options, *config, [&](const auto& seen) { return show(seen, options, *unit); });
 }
 
 }  // namespace

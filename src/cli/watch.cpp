@@ -164,7 +164,7 @@ int watch(const WatchOptions& options) {
   if (!duration) return report(duration.error());
   const auto config = options.monitor.resolve();
   if (!config) return report(config.error());
-  const auto monitor = open_monitor(options.source.source, *config);
+  const auto monitor = open_monitor(options.source, *config);
   if (!monitor) return report(monitor.error());
 
   EventLog events;

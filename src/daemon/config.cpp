@@ -42,11 +42,12 @@ Result<ActionMode> parse_mode(std::string_view text) {
 }
 
 void read_polling(PollingConfig& polling, const TomlTable& table) {
-  table.allow_only({"usual", "shortest", "longest", "processes"});
+  table.allow_only({"usual", "shortest", "longest", "processes", "rescan"});
   set(polling.usual, table.duration("usual"));
   set(polling.shortest, table.duration("shortest"));
   set(polling.longest, table.duration("longest"));
   set(polling.processes, table.duration("processes"));
+  set(polling.rescan, table.duration("rescan"));
 }
 
 void read_level(LevelThreshold& threshold, const TomlTable& thresholds, const std::string& name) {

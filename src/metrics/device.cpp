@@ -16,6 +16,7 @@ std::string_view to_string(DeviceKind kind) {
   switch (kind) {
     case DeviceKind::Gpu: return "gpu";
     case DeviceKind::Mig: return "mig";
+    case DeviceKind::Partitioned: return "partitioned";
     case DeviceKind::Integrated: return "integrated";
   }
   return "unknown";

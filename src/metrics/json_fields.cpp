@@ -20,6 +20,8 @@ JsonRecord process_record(const ProcessMemory& process) {
   record["name"] = or_null(process.name);
   record["kind"] = to_string(process.kind);
   record["used_bytes"] = or_null(process.used);
+  record["presence"] = to_string(process.presence);
+  record["driver_pid"] = or_null(process.driver_pid);
   return record;
 }
 
@@ -43,6 +45,7 @@ void add_processes(JsonRecord& record, const ProcessList* processes) {
   for (const auto& process : processes->entries) list.push_back(process_record(process));
   record["processes_t"] = rounded_seconds(seconds_since_origin(processes->time.mono));
   record["processes_reason"] = or_null(processes->reason);
+  record["processes_used_reason"] = or_null(processes->used_reason);
 }
 
 }  // namespace
@@ -92,7 +95,27 @@ JsonRecord reading_record(const Reading& reading) {
   add_memory(record, reading.memory);
   record["unattributed_bytes"] = or_null(reading.unattributed());
   add_processes(record, reading.processes.get());
+  if (!reading.events.empty()) record["events"] = event_records(reading.events);
   return record;
+}
+
+namespace {
+
+JsonRecord event_record(const DeviceEvent& event) {
+  JsonRecord record;
+  record["t"] = rounded_seconds(seconds_since_origin(event.time.mono));
+  record["kind"] = to_string(event.kind);
+  record["code"] = event.kind == DeviceEventKind::Xid ? JsonRecord(event.code) : JsonRecord(nullptr);
+  record["text"] = event.text();
+  return record;
+}
+
+}  // namespace
+
+JsonRecord event_records(const std::vector<DeviceEvent>& events) {
+  auto list = JsonRecord::array();
+  for (const auto& event : events) list.push_back(event_record(event));
+  return list;
 }
 
 JsonRecord forecast_record(const Forecast& forecast, int gpu, std::optional<Bytes> used, Provenance provenance) {

@@ -37,6 +37,7 @@ template <typename T>
 
 /// The record of a reading, as to_json writes it, for records that contain one.
 [[nodiscard]] JsonRecord reading_record(const Reading& reading);
+[[nodiscard]] JsonRecord event_records(const std::vector<DeviceEvent>& events);
 /// `used` is empty when the reading behind the forecast is gone.
 [[nodiscard]] JsonRecord forecast_record(const Forecast& forecast, int gpu, std::optional<Bytes> used,
                                          Provenance provenance);

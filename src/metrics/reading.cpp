@@ -24,6 +24,7 @@ std::string_view to_string(UsedMeaning meaning) {
   switch (meaning) {
     case UsedMeaning::WithoutReserved: return "without_reserved";
     case UsedMeaning::WithReserved: return "with_reserved";
+    case UsedMeaning::Estimate: return "estimate";
   }
   return "unknown";
 }
@@ -33,6 +34,17 @@ std::string_view to_string(ProcessKind kind) {
     case ProcessKind::Compute: return "compute";
     case ProcessKind::Graphics: return "graphics";
     case ProcessKind::ComputeAndGraphics: return "compute_and_graphics";
+    case ProcessKind::Mps: return "mps";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(ProcessPresence presence) {
+  switch (presence) {
+    case ProcessPresence::Alive: return "alive";
+    case ProcessPresence::Zombie: return "zombie";
+    case ProcessPresence::Gone: return "gone";
+    case ProcessPresence::Unseen: return "unseen";
   }
   return "unknown";
 }

@@ -7,8 +7,8 @@
 namespace dualgpuopt::memory {
 namespace {
 
-/// Somebody who copies an hour of history holds the lock for microseconds; this many samples never pile up.
-constexpr std::size_t kMostSetAside = 256;
+/// How many events of a device are remembered.
+constexpr std::size_t kMostEvents = 8;
 
 /// The reading as if the device had `capacity` bytes in all.
 void replace_total(Reading& reading, Bytes capacity) {
@@ -16,32 +16,6 @@ void replace_total(Reading& reading, Bytes capacity) {
 }
 
 }  // namespace
-
-void SharedHistory::add(MonoTime time, Bytes used) {
-  set_aside_.push_back({time, used});
-  if (!mutex_.try_lock()) {
-    if (set_aside_.size() > kMostSetAside) set_aside_.erase(set_aside_.begin());
-    return;
-  }
-  for (const auto& sample : set_aside_) history_.add(sample.time, sample.used);
-  mutex_.unlock();
-  set_aside_.clear();
-}
-
-std::vector<HistoryPoint> SharedHistory::points(HistoryTier tier, MonoTime since) const {
-  const MutexLock lock(mutex_);
-  return history_.points(tier, since);
-}
-
-std::optional<WindowSummary> SharedHistory::summary(Duration window, MonoTime now) const {
-  const MutexLock lock(mutex_);
-  return summarize(history_, window, now);
-}
-
-std::optional<Bytes> SharedHistory::percentile(double percent, Duration window, MonoTime now) const {
-  const MutexLock lock(mutex_);
-  return memory::percentile(history_, percent, window, now);
-}
 
 DeviceTrack::DeviceTrack(Device device, Provenance provenance, const MonitorConfig& config)
     : config_(config),
@@ -56,8 +30,15 @@ bool DeviceTrack::is_news(const Reading& reading) const {
   return reading.ok() && (!last_good_.ok() || reading.time.mono > last_good_.time.mono);
 }
 
+void DeviceTrack::describe(Device device) {
+  if (device == *device_) return;
+  device_ = std::make_shared<const Device>(std::move(device));
+  if (!is_judged()) forecast_.reset();
+}
+
 DeviceTrack::Intake DeviceTrack::take(Reading reading) {
   silence_.clear();
+  keep_events(reading.events);
   if (!reading.ok()) {
     failure_ = std::move(reading);
     return {};
@@ -66,18 +47,34 @@ DeviceTrack::Intake DeviceTrack::take(Reading reading) {
   if (!is_news(reading)) return {};
   if (config_.capacity) replace_total(reading, *config_.capacity);
   learn(reading);
-  Intake intake{true, engine_.update(reading, &*forecast_)};
+  Intake intake{true, judge(reading)};
   last_good_ = std::move(reading);
   return intake;
 }
 
 void DeviceTrack::learn(const Reading& reading) {
   const auto occupied = reading.memory->occupied();
-  history_.add(reading.time.mono, occupied);
-  forecaster_->update(reading.time.mono, occupied);
-  forecast_ = forecaster_->forecast(reading.time, config_.horizon, reading.memory->total);
+  history_->add(reading.time.mono, occupied);
+  if (is_judged()) {
+    forecaster_->update(reading.time.mono, occupied);
+    forecast_ = forecaster_->forecast(reading.time, config_.horizon, reading.memory->total);
+  }
   peak_used_ = std::max(peak_used_, occupied);
   if (reading.processes) processes_ = reading.processes;
+}
+
+void DeviceTrack::keep_events(const std::vector<DeviceEvent>& events) {
+  for (const auto& event : events) {
+    if (events_.size() == kMostEvents) events_.pop_front();
+    events_.push_back(event);
+  }
+}
+
+std::optional<MemoryAlert> DeviceTrack::judge(const Reading& reading) {
+  if (!is_judged()) return std::nullopt;
+  auto alert = engine_.update(reading, &*forecast_);
+  if (alert) alert->events.assign(events_.begin(), events_.end());
+  return alert;
 }
 
 bool DeviceTrack::wants_processes(MonoTime now) const {
@@ -85,7 +82,9 @@ bool DeviceTrack::wants_processes(MonoTime now) const {
 }
 
 DeviceSnapshot DeviceTrack::snapshot(MonoTime now, Duration stale_after) const {
-  DeviceSnapshot shot{device_, DeviceStatus::Ok, {}, last_good_, level(), forecast_, processes_, peak_used_};
+  DeviceSnapshot shot{device_,    DeviceStatus::Ok, {},
+                      last_good_, level(),          forecast_,
+                      processes_, peak_used_,       {events_.begin(), events_.end()}};
   if (failure_) {
     shot.status = DeviceStatus::Unavailable;
     shot.reason = failure_->reason;

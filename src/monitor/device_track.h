@@ -1,41 +1,21 @@
 // Everything the monitor keeps of one device: a state machine fed with readings.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "dualgpuopt/memory/alerts/alert_engine.h"
-#include "dualgpuopt/memory/core/mutex.h"
-#include "dualgpuopt/memory/metrics/history.h"
 #include "dualgpuopt/memory/monitor/monitor_config.h"
 #include "dualgpuopt/memory/monitor/snapshot.h"
 #include "dualgpuopt/memory/predictor/forecaster.h"
+#include "monitor/shared_history.h"
 
 namespace dualgpuopt::memory {
 
-/// A History that others may look into while the sampler fills it. The sampler never waits for them: what comes while
-/// somebody looks is set aside and added with the next sample.
-class SharedHistory {
- public:
-  void add(MonoTime time, Bytes used);
-  [[nodiscard]] std::vector<HistoryPoint> points(HistoryTier tier, MonoTime since) const;
-  [[nodiscard]] std::optional<WindowSummary> summary(Duration window, MonoTime now) const;
-  [[nodiscard]] std::optional<Bytes> percentile(double percent, Duration window, MonoTime now) const;
-
- private:
-  struct Sample {
-    MonoTime time;
-    Bytes used = 0;
-  };
-
-  mutable Mutex mutex_;
-  History history_ DUALGPUOPT_GUARDED_BY(mutex_);
-  std::vector<Sample> set_aside_;  // the sampler's own
-};
-
-/// One device's history, forecaster, alert engine and last answers. Belongs to the sampler; history() alone may be
-/// used by any thread.
+/// One device's history, forecaster, alert engine and last answers. Belongs to the sampler; what history() gives may be
+/// used by any thread. A partitioned GPU is read and shown, but neither forecast nor judged: its instances are.
 class DeviceTrack {
  public:
   DeviceTrack(Device device, Provenance provenance, const MonitorConfig& config);
@@ -50,6 +30,8 @@ class DeviceTrack {
   /// Ok, or Stale when the last good reading is older than `stale_after`, or Unavailable with the source's reason.
   [[nodiscard]] DeviceSnapshot snapshot(MonoTime now, Duration stale_after) const;
 
+  /// The source describes the device otherwise than before.
+  void describe(Device device);
   /// The source no longer answers for this device: why, until it does again. Empty text takes it back.
   void set_silence(std::string reason) { silence_ = std::move(reason); }
 
@@ -58,17 +40,22 @@ class DeviceTrack {
   [[nodiscard]] Level level() const { return engine_.level(); }
   [[nodiscard]] const Reading& last_good() const { return last_good_; }
   [[nodiscard]] const std::optional<Forecast>& forecast() const { return forecast_; }
-  [[nodiscard]] const SharedHistory& history() const { return history_; }
+  [[nodiscard]] const std::shared_ptr<SharedHistory>& history() const { return history_; }
+  /// Whether the last answer was none.
+  [[nodiscard]] bool has_failed() const { return failure_.has_value(); }
   /// Whether the process list is due again.
   [[nodiscard]] bool wants_processes(MonoTime now) const;
 
  private:
   [[nodiscard]] bool is_news(const Reading& reading) const;
+  [[nodiscard]] bool is_judged() const { return device_->kind != DeviceKind::Partitioned; }
   void learn(const Reading& reading);
+  void keep_events(const std::vector<DeviceEvent>& events);
+  [[nodiscard]] std::optional<MemoryAlert> judge(const Reading& reading);
 
   const MonitorConfig& config_;
   std::shared_ptr<const Device> device_;
-  SharedHistory history_;
+  std::shared_ptr<SharedHistory> history_ = std::make_shared<SharedHistory>();
   std::unique_ptr<Forecaster> forecaster_;
   AlertEngine engine_;
 
@@ -77,6 +64,7 @@ class DeviceTrack {
   std::string silence_;
   std::optional<Forecast> forecast_;
   std::shared_ptr<const ProcessList> processes_;
+  std::deque<DeviceEvent> events_;  // the newest, oldest first
   Bytes peak_used_ = 0;
 };
 

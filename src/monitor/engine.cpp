@@ -6,15 +6,31 @@ namespace dualgpuopt::memory {
 
 Engine::Engine(const std::vector<Device>& devices, Provenance provenance, const MonitorConfig& config)
     : config_(config), provenance_(provenance) {
-  for (const auto& device : devices) tracks_.emplace_back(device, provenance, config_);
+  set_devices(devices);
+}
+
+void Engine::set_devices(const std::vector<Device>& devices) {
+  for (const auto& device : devices) {
+    auto* track = find(device.gpu);
+    if (track == nullptr) {
+      track = &tracks_.emplace_back(device, provenance_, config_);
+    } else if (device == *track->device()) {
+      continue;
+    } else {
+      track->describe(device);
+    }
+    directory_.put(track->device(), track->history());
+  }
+}
+
+bool Engine::all_can_be_read() const {
+  return std::none_of(tracks_.begin(), tracks_.end(), [](const DeviceTrack& track) { return track.has_failed(); });
 }
 
 DeviceTrack* Engine::find(int gpu) {
   const auto found = std::find_if(tracks_.begin(), tracks_.end(), [&](const auto& t) { return t.gpu() == gpu; });
   return found == tracks_.end() ? nullptr : &*found;
 }
-
-const DeviceTrack* Engine::find(int gpu) const { return const_cast<Engine*>(this)->find(gpu); }
 
 std::optional<EngineEvent> Engine::take(Reading reading) {
   auto* track = find(reading.gpu);

@@ -8,6 +8,7 @@
 
 #include "dualgpuopt/memory/monitor/snapshot_board.h"
 #include "dualgpuopt/memory/recovery/climb.h"
+#include "monitor/device_directory.h"
 #include "monitor/device_track.h"
 
 namespace dualgpuopt::memory {
@@ -19,7 +20,7 @@ struct EngineEvent {
   std::optional<ClimbEvidence> climb;  ///< The level is at or above the ladder's trigger.
 };
 
-/// Belongs to one thread; board() and history() may be used by any.
+/// Belongs to one thread; board() and directory() may be used by any.
 class Engine {
  public:
   /// `config` must be valid and outlive the engine.
@@ -27,13 +28,18 @@ class Engine {
 
   /// Takes a reading in. Empty when it was no news; an event may also ask for nothing.
   [[nodiscard]] std::optional<EngineEvent> take(Reading reading);
+  /// What the source lists now: devices that are new are watched from here on, others described as they are now. One
+  /// that it lists no more stays.
+  void set_devices(const std::vector<Device>& devices);
   /// The source does not answer for this device: why. Empty text takes it back.
   void set_silence(int gpu, std::string reason);
   /// Publishes what is known at `now`; a device without a reading for 2.5 intervals is stale.
   std::shared_ptr<const Snapshot> publish(TimeStamp now, Duration interval);
 
   [[nodiscard]] const std::deque<DeviceTrack>& tracks() const { return tracks_; }
-  [[nodiscard]] const DeviceTrack* find(int gpu) const;
+  /// Whether no device failed when it was last asked.
+  [[nodiscard]] bool all_can_be_read() const;
+  [[nodiscard]] const DeviceDirectory& directory() const { return directory_; }
   [[nodiscard]] const std::shared_ptr<SnapshotBoard>& board() const { return board_; }
 
  private:
@@ -42,6 +48,7 @@ class Engine {
   const MonitorConfig& config_;
   Provenance provenance_;
   std::deque<DeviceTrack> tracks_;  // a deque: tracks do not move
+  DeviceDirectory directory_;
   std::shared_ptr<SnapshotBoard> board_ = std::make_shared<SnapshotBoard>();
   std::uint64_t sequence_ = 0;
 };

@@ -7,6 +7,7 @@
 #include "monitor/engine.h"
 #include "monitor/guarded_read.h"
 #include "monitor/recovery_worker.h"
+#include "monitor/rescan_policy.h"
 #include "monitor/sampler.h"
 
 namespace dualgpuopt::memory {
@@ -34,24 +35,24 @@ class InlinePort final : public MemoryPort {
 class MemoryMonitor::Impl {
  public:
   Impl(std::shared_ptr<MemorySource> source, std::shared_ptr<Clock> clock, MonitorConfig config,
-       std::vector<Device> devices)
+       const std::vector<Device>& devices)
       : config_(std::move(config)),
         source_(std::move(source)),
         clock_(std::move(clock)),
-        devices_(std::move(devices)),
-        engine_(devices_, source_->provenance(), config_),
+        engine_(devices, source_->provenance(), config_),
+        rescan_(config_.polling.rescan, clock_->now()),
         ladder_(config_.ladder),
         alerts_(queue_) {}
 
   void start() DUALGPUOPT_EXCLUDES(lifecycle_);
   void stop() DUALGPUOPT_EXCLUDES(lifecycle_);
+  [[nodiscard]] Result<void> release_driver() DUALGPUOPT_EXCLUDES(lifecycle_);
   [[nodiscard]] bool running() DUALGPUOPT_EXCLUDES(lifecycle_);
   const StepReport& step();
   [[nodiscard]] std::shared_ptr<const Snapshot> wait_for_snapshot(std::uint64_t after, Duration timeout);
 
   [[nodiscard]] const MemorySource& source() const { return *source_; }
   [[nodiscard]] const MonitorConfig& config() const { return config_; }
-  [[nodiscard]] const std::vector<Device>& devices() const { return devices_; }
   [[nodiscard]] const Engine& engine() const { return engine_; }
   [[nodiscard]] const Clock& clock() const { return *clock_; }
   [[nodiscard]] RecoveryLadder& ladder() { return ladder_; }
@@ -70,6 +71,8 @@ class MemoryMonitor::Impl {
                   [&impl](MemoryAlert alert, const std::stop_token& stop) {
                     impl.deliver_before_next(std::move(alert), stop);
                   }}) {
+      if (impl.released_) sampler.look_for_devices();
+      impl.released_ = false;
       sampler.begin();
     }
     ~Session() { sampler.stop(); }  // first the one that posts, then the worker, whose measurements end now
@@ -81,14 +84,15 @@ class MemoryMonitor::Impl {
   void dispatch(EngineEvent event, RecoveryWorker& worker);
   void deliver_before_next(MemoryAlert alert, const std::stop_token& stop);
   void post_decision(Decision decision);
+  void look_for_devices(MonoTime now);
   void dispatch_inline(EngineEvent event);
   void climb_inline(const ClimbEvidence& evidence);
 
   const MonitorConfig config_;
   const std::shared_ptr<MemorySource> source_;
   const std::shared_ptr<Clock> clock_;
-  const std::vector<Device> devices_;
-  Engine engine_;  // the sampler's while running, else step()'s
+  Engine engine_;        // the sampler's while running, else step()'s
+  RescanPolicy rescan_;  // of step(); the sampler has its own
   RecoveryLadder ladder_;
   const std::shared_ptr<DeliveryQueue> queue_ = std::make_shared<DeliveryQueue>();
   AlertDispatcher alerts_;
@@ -97,6 +101,8 @@ class MemoryMonitor::Impl {
 
   std::mutex published_mutex_;  // the waiters' own: the sampler notifies without it
   std::condition_variable published_;
+
+  bool released_ = false;  // of start(), release_driver() and step(), of which only one runs at a time
 
   Mutex lifecycle_;
   std::optional<Session> session_ DUALGPUOPT_GUARDED_BY(lifecycle_);
@@ -113,6 +119,18 @@ void MemoryMonitor::Impl::stop() {
   const MutexLock lock(lifecycle_);
   queue_->stop();
   session_.reset();
+}
+
+Result<void> MemoryMonitor::Impl::release_driver() {
+  stop();
+  const MutexLock lock(lifecycle_);
+  if (session_) return fail(ErrorCode::InvalidArgument, "the monitor was started again meanwhile");
+  auto released = source_->release();
+  if (released) {
+    released_ = true;
+    rescan_.ask();
+  }
+  return released;
 }
 
 bool MemoryMonitor::Impl::running() {
@@ -146,6 +164,7 @@ const StepReport& MemoryMonitor::Impl::step() {
   report_.decisions.clear();
   std::vector<EngineEvent> events;
   const auto now = clock_->now();
+  look_for_devices(now);
   for (const auto& track : engine_.tracks()) {
     const auto detail = track.wants_processes(now) ? ReadDetail::MemoryAndProcesses : ReadDetail::Memory;
     auto event = engine_.take(guarded_read(*source_, track.gpu(), detail, *clock_));
@@ -156,6 +175,11 @@ const StepReport& MemoryMonitor::Impl::step() {
   report_.snapshot = engine_.publish(clock_->stamp(), config_.polling.usual);
   for (auto& event : events) dispatch_inline(std::move(event));
   return report_;
+}
+
+void MemoryMonitor::Impl::look_for_devices(MonoTime now) {
+  if (!rescan_.is_due(now, engine_.all_can_be_read())) return;
+  if (const auto devices = guarded_enumerate(*source_)) engine_.set_devices(*devices);
 }
 
 void MemoryMonitor::Impl::dispatch_inline(EngineEvent event) {
@@ -189,15 +213,15 @@ std::shared_ptr<const Snapshot> MemoryMonitor::Impl::wait_for_snapshot(std::uint
 Result<std::unique_ptr<MemoryMonitor>> MemoryMonitor::create(std::unique_ptr<MemorySource> source,
                                                              std::shared_ptr<Clock> clock, MonitorConfig config) {
   if (auto valid = config.validate(); !valid) return fail(std::move(valid.error()));
-  auto devices = source->enumerate();
-  if (!devices) return fail(std::move(devices.error()));
+  const auto devices = guarded_enumerate(*source);
+  if (!devices) return fail(devices.error());
   if (devices->empty()) return fail(ErrorCode::NotFound, std::string(source->name()) + " has no devices");
   if (config.capacity && source->provenance() == Provenance::Driver) {
     return fail(ErrorCode::InvalidArgument, "capacity takes the place of a recording's totals, not of a driver's");
   }
   std::shared_ptr<MemorySource> shared = std::move(source);
-  return std::unique_ptr<MemoryMonitor>(new MemoryMonitor(
-      std::make_unique<Impl>(std::move(shared), std::move(clock), std::move(config), *std::move(devices))));
+  return std::unique_ptr<MemoryMonitor>(
+      new MemoryMonitor(std::make_unique<Impl>(std::move(shared), std::move(clock), std::move(config), *devices)));
 }
 
 MemoryMonitor::MemoryMonitor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -205,10 +229,11 @@ MemoryMonitor::~MemoryMonitor() { stop(); }
 
 void MemoryMonitor::start() { impl_->start(); }
 void MemoryMonitor::stop() { impl_->stop(); }
+Result<void> MemoryMonitor::release_driver() { return impl_->release_driver(); }
 bool MemoryMonitor::running() const { return impl_->running(); }
 const StepReport& MemoryMonitor::step() { return impl_->step(); }
 
-const std::vector<Device>& MemoryMonitor::devices() const { return impl_->devices(); }
+std::vector<Device> MemoryMonitor::devices() const { return impl_->engine().directory().devices(); }
 Provenance MemoryMonitor::provenance() const { return impl_->source().provenance(); }
 std::string_view MemoryMonitor::source_name() const { return impl_->source().name(); }
 const MonitorConfig& MemoryMonitor::config() const { return impl_->config(); }
@@ -230,12 +255,12 @@ void MemoryMonitor::register_strategy(RecoveryStrategy strategy, RecoveryCallbac
 }
 
 std::vector<HistoryPoint> MemoryMonitor::history(int gpu, HistoryTier tier, MonoTime since) const {
-  const auto* track = impl_->engine().find(gpu);
-  return track == nullptr ? std::vector<HistoryPoint>() : track->history().points(tier, since);
+  const auto history = impl_->engine().directory().history(gpu);
+  return history == nullptr ? std::vector<HistoryPoint>() : history->points(tier, since);
 }
 std::optional<WindowSummary> MemoryMonitor::summary(int gpu, Duration window) const {
-  const auto* track = impl_->engine().find(gpu);
-  return track == nullptr ? std::nullopt : track->history().summary(window, impl_->clock().now());
+  const auto history = impl_->engine().directory().history(gpu);
+  return history == nullptr ? std::nullopt : history->summary(window, impl_->clock().now());
 }
 
 }  // namespace dualgpuopt::memory

@@ -23,6 +23,10 @@ Result<void> validate_polling(const PollingConfig& polling) {
     return fail(ErrorCode::InvalidArgument, fmt::format("polling.processes is {}; it must be at least polling.shortest",
                                                         format_duration(polling.processes)));
   }
+  if (polling.rescan < std::chrono::seconds(1)) {
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("polling.rescan is {}; it must be at least 1 s", format_duration(polling.rescan)));
+  }
   return {};
 }
 

@@ -23,7 +23,8 @@ Sampler::Sampler(Engine& engine, std::shared_ptr<MemorySource> source, std::shar
       outlets_(std::move(outlets)),
       reader_(source_, clock_),
       interval_(config.polling.usual),
-      tick_(clock_->now()) {}
+      tick_(clock_->now()),
+      rescan_(config_.polling.rescan, tick_) {}
 
 void Sampler::begin() {
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
@@ -47,6 +48,7 @@ void Sampler::run(const std::stop_token& stop) {
     if (clock_->now() >= tick_) begin_round();
     request_measurements();
     reader_.wait_until(std::chrono::steady_clock::now() + std::max<Duration>(tick_ - clock_->now(), Duration::zero()));
+    if (const auto devices = reader_.collect_devices()) engine_.set_devices(*devices);
     take_in(reader_.collect());
   }
 }
@@ -55,6 +57,7 @@ void Sampler::begin_round() {
   if (!published_this_round_) publish();  // a reading is late: the others' ages are news too
   watch_over_reader();
   const auto now = clock_->now();
+  if (rescan_.is_due(now, engine_.all_can_be_read())) reader_.request_devices();
   for (const auto& track : engine_.tracks()) {
     reader_.request(track.gpu(), track.wants_processes(now) ? ReadDetail::MemoryAndProcesses : ReadDetail::Memory);
   }

@@ -10,6 +10,7 @@
 #include "dualgpuopt/memory/core/mutex.h"
 #include "dualgpuopt/memory/metrics/memory_port.h"
 #include "monitor/engine.h"
+#include "monitor/rescan_policy.h"
 #include "monitor/supervised_reader.h"
 
 namespace dualgpuopt::memory {
@@ -27,6 +28,8 @@ class Sampler final : public MemoryPort {
           const MonitorConfig& config, Outlets outlets);
   ~Sampler() override;
 
+  /// Looks for the devices before the next readings; before begin(), or from outlets.
+  void look_for_devices() { rescan_.ask(); }
   /// Starts the thread; once.
   void begin();
   /// Ends the thread; measurements that are waited for, and later ones, are answered as unavailable.
@@ -62,6 +65,7 @@ class Sampler final : public MemoryPort {
   // The sampling thread's own.
   Duration interval_;
   MonoTime tick_;
+  RescanPolicy rescan_;
   bool published_this_round_ = true;
 
   Mutex mutex_;

@@ -13,6 +13,9 @@ namespace {
 using namespace std::chrono_literals;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
+/// In the place of a device: the source is to look for its devices.
+constexpr int kAllDevices = -1;
+
 struct Request {
   int gpu = 0;
   ReadDetail detail = ReadDetail::Memory;
@@ -43,6 +46,7 @@ struct SupervisedReader::Desk {
   std::deque<Request> requests DUALGPUOPT_GUARDED_BY(mutex);
   std::vector<Call> calls DUALGPUOPT_GUARDED_BY(mutex);
   std::vector<Reading> readings DUALGPUOPT_GUARDED_BY(mutex);
+  std::optional<std::vector<Device>> devices DUALGPUOPT_GUARDED_BY(mutex);
   std::uint64_t serving DUALGPUOPT_GUARDED_BY(mutex) = 0;  // the thread that takes requests; 0: none
   std::uint64_t last_thread DUALGPUOPT_GUARDED_BY(mutex) = 0;
   bool poked DUALGPUOPT_GUARDED_BY(mutex) = false;
@@ -52,6 +56,18 @@ struct SupervisedReader::Desk {
   [[nodiscard]] bool is_busy_with(int gpu) DUALGPUOPT_REQUIRES(mutex) {
     return std::any_of(calls.begin(), calls.end(), [&](const Call& c) { return c.gpu == gpu; }) ||
            std::any_of(requests.begin(), requests.end(), [&](const Request& r) { return r.gpu == gpu; });
+  }
+  /// Calls the source; what it gives is taken in under the lock.
+  void perform(const Request& request) DUALGPUOPT_EXCLUDES(mutex) {
+    if (request.gpu == kAllDevices) {
+      auto found = guarded_enumerate(*source);
+      const MutexLock lock(mutex);
+      if (found) devices = std::move(*found);
+    } else {
+      auto reading = guarded_read(*source, request.gpu, request.detail, *clock);
+      const MutexLock lock(mutex);
+      readings.push_back(std::move(reading));
+    }
   }
   [[nodiscard]] bool is_round_complete() DUALGPUOPT_REQUIRES(mutex) {
     return requests.empty() && std::all_of(calls.begin(), calls.end(), [](const Call& c) { return c.late; });
@@ -105,10 +121,9 @@ void SupervisedReader::serve(const std::shared_ptr<Desk>& desk, std::uint64_t th
     desk->requests.pop_front();
     desk->calls.push_back({request.gpu, thread_id, std::chrono::steady_clock::now()});
     desk->mutex.unlock();
-    Reading reading = guarded_read(*desk->source, request.gpu, request.detail, *desk->clock);
+    desk->perform(request);
     desk->mutex.lock();
     std::erase_if(desk->calls, [&](const Call& call) { return call.thread_id == thread_id; });
-    desk->readings.push_back(std::move(reading));
     if (desk->is_round_complete()) desk->progress.notify_one();
     if (desk->serving == 0) desk->serving = thread_id;  // nobody else was left: go on
   }
@@ -122,6 +137,13 @@ void SupervisedReader::request(int gpu, ReadDetail detail) {
   if (desk_->is_busy_with(gpu)) return;
   desk_->requests.push_back({gpu, detail});
   desk_->work.notify_all();
+}
+
+void SupervisedReader::request_devices() { request(kAllDevices, ReadDetail::Memory); }
+
+std::optional<std::vector<Device>> SupervisedReader::collect_devices() {
+  const MutexLock lock(desk_->mutex);
+  return std::exchange(desk_->devices, std::nullopt);
 }
 
 std::vector<Reading> SupervisedReader::collect() {
@@ -141,7 +163,7 @@ std::vector<SupervisedReader::Quarantined> SupervisedReader::supervise(const Rea
         call.late = true;
         if (call.thread_id == desk_->serving) desk_->serving = 0;
       }
-      if (hanging >= deadlines.give_up) quarantined.push_back({call.gpu, hanging});
+      if (hanging >= deadlines.give_up && call.gpu != kAllDevices) quarantined.push_back({call.gpu, hanging});
     }
     needs_thread = desk_->serving == 0 && desk_->calls.size() < kMostThreads;
   }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,10 +34,14 @@ class SupervisedReader {
 
   /// Asks for a reading, unless one of the device is waiting or under way already.
   void request(int gpu, ReadDetail detail);
+  /// Asks the source to look for its devices again, unless that is waiting or under way already.
+  void request_devices();
+  /// What it found since the last call; empty if it has found nothing yet, or failed, which readings then show.
+  [[nodiscard]] std::optional<std::vector<Device>> collect_devices();
   /// The readings since the last call, in the order in which they came.
   [[nodiscard]] std::vector<Reading> collect();
   /// Hands over and gives up as the deadlines say. Returns the devices that are in quarantine now, with how long
-  /// their call has been hanging.
+  /// their call has been hanging. Looking for devices can hang as well; that is in nobody's quarantine.
   struct Quarantined {
     int gpu = 0;
     Duration hanging{};

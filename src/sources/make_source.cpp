@@ -52,8 +52,8 @@ SourceResult open_trace(std::string_view file, const Clock& clock) {
 }
 
 /// The source of a driver, if it has any device.
-SourceResult open_with_devices(const SourceDriver& driver, const Clock& clock) {
-  auto source = driver.open(clock);
+SourceResult open_with_devices(const SourceDriver& driver, const Clock& clock, WakePolicy wake) {
+  auto source = driver.open(clock, wake);
   if (!source) return source;
   const auto devices = (*source)->enumerate();
   if (!devices) return fail(devices.error());
@@ -70,24 +70,25 @@ std::string_view after_prefix(std::string_view spec, std::string_view prefix) {
 
 std::vector<SourceDriver> source_drivers() {
   return {
-      {"nvml", [](const Clock& clock) { return open_nvml(clock); }},
+      {"nvml", [](const Clock& clock, WakePolicy wake) { return open_nvml(clock, {"", "/", wake}); }},
   };
 }
 
-SourceResult open_first(const std::vector<SourceDriver>& drivers, const Clock& clock) {
+SourceResult open_first(const std::vector<SourceDriver>& drivers, const Clock& clock, WakePolicy wake) {
   std::vector<std::string> attempts;
   for (const auto& driver : drivers) {
-    auto source = open_with_devices(driver, clock);
+    auto source = open_with_devices(driver, clock, wake);
     if (source) return source;
     attempts.push_back(fmt::format("{}: {}", driver.name, source.error().describe()));
   }
   return fail(ErrorCode::Unavailable, fmt::format("no GPU was found; tried {}", fmt::join(attempts, "; ")));
 }
 
-SourceResult make_source(std::string_view spec, const Clock& clock, const std::vector<SourceDriver>& drivers) {
-  if (spec == kAuto) return open_first(drivers, clock);
+SourceResult make_source(std::string_view spec, const Clock& clock, WakePolicy wake,
+                         const std::vector<SourceDriver>& drivers) {
+  if (spec == kAuto) return open_first(drivers, clock, wake);
   for (const auto& driver : drivers) {
-    if (spec == driver.name) return driver.open(clock);
+    if (spec == driver.name) return driver.open(clock, wake);
   }
   if (const auto scenario = after_prefix(spec, kSimulatedPrefix); !scenario.empty()) {
     return open_simulated(scenario, clock);
@@ -96,8 +97,8 @@ SourceResult make_source(std::string_view spec, const Clock& clock, const std::v
   return refuse_spec(spec, drivers);
 }
 
-SourceResult make_source(std::string_view spec, const Clock& clock) {
-  return make_source(spec, clock, source_drivers());
+SourceResult make_source(std::string_view spec, const Clock& clock, WakePolicy wake) {
+  return make_source(spec, clock, wake, source_drivers());
 }
 
 }  // namespace dualgpuopt::memory

@@ -83,8 +83,8 @@ struct ProcessV1 {
 };
 static_assert(sizeof(ProcessV1) == 16 && offsetof(ProcessV1, used) == 8);
 
-/// An entry of the process lists _v2 and _v3. Known limit: drivers 535.43 to before 535.86 have entries of 32 bytes
-/// behind _v3, which nothing in the interface tells; such lists come out garbled.
+/// An entry of the process lists _v2 and _v3, except in drivers from 535.43 to before 535.86: their _v3 has entries of
+/// 32 bytes, which nothing in the interface tells; there we ask for _v2.
 struct ProcessV2 {
   std::uint32_t pid = 0;
   std::uint64_t used = 0;  ///< Or kNotAvailable.
@@ -107,12 +107,33 @@ struct PciInfo {
 static_assert(sizeof(PciInfo) == 68 && offsetof(PciInfo, domain) == 16 && offsetof(PciInfo, bus) == 20 &&
               offsetof(PciInfo, device) == 24 && offsetof(PciInfo, bus_id) == 36);
 
+/// A set of events that are waited for; never looked into.
+using EventSet = struct OpaqueEventSet*;
+
+/// The kinds of events, as bits.
+inline constexpr unsigned long long kEventEccCorrected = 0x1;
+inline constexpr unsigned long long kEventEccUncorrected = 0x2;
+inline constexpr unsigned long long kEventXid = 0x8;
+
+/// nvmlEventSetWait_v2.
+struct EventData {
+  Handle device = nullptr;
+  std::uint64_t type = 0;
+  std::uint64_t data = 0;  ///< The number of an Xid.
+  std::uint32_t gpu_instance = kNoInstance;
+  std::uint32_t compute_instance = kNoInstance;
+};
+static_assert(sizeof(EventData) == 32 && offsetof(EventData, type) == 8 && offsetof(EventData, data) == 16 &&
+              offsetof(EventData, gpu_instance) == 24 && offsetof(EventData, compute_instance) == 28);
+
 // The calls, by their shape.
 using InitFunction = Code (*)();
 using InitWithFlagsFunction = Code (*)(unsigned flags);
 using ErrorStringFunction = const char* (*)(Code code);
 using CountFunction = Code (*)(unsigned* count);
 using HandleByIndexFunction = Code (*)(unsigned index, Handle* device);
+using HandleByTextFunction = Code (*)(const char* text, Handle* device);
+using SystemTextFunction = Code (*)(char* text, unsigned length);
 using TextFunction = Code (*)(Handle device, char* text, unsigned length);
 using PciInfoFunction = Code (*)(Handle device, PciInfo* info);
 using MemoryV1Function = Code (*)(Handle device, MemoryV1* memory);
@@ -121,5 +142,9 @@ using ProcessesFunction = Code (*)(Handle device, unsigned* count, void* entries
 using MigModeFunction = Code (*)(Handle device, unsigned* current, unsigned* pending);
 using MigCountFunction = Code (*)(Handle device, unsigned* count);
 using MigHandleFunction = Code (*)(Handle device, unsigned index, Handle* instance);
+using EventSetCreateFunction = Code (*)(EventSet* set);
+using EventSetFreeFunction = Code (*)(EventSet set);
+using RegisterEventsFunction = Code (*)(Handle device, unsigned long long types, EventSet set);
+using EventSetWaitFunction = Code (*)(EventSet set, EventData* data, unsigned timeout_ms);
 
 }  // namespace dualgpuopt::memory::nvml

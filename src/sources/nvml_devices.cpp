@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "sources/pci_gpus.h"
+
 namespace dualgpuopt::memory::nvml {
 namespace {
 
@@ -11,6 +13,8 @@ std::optional<std::string> known(Answer<std::string> text) {
   if (!text || text->empty()) return std::nullopt;
   return std::move(*text);
 }
+
+bool is_whole_gpu(const NvmlDevice& device) { return device.device.kind != DeviceKind::Mig; }
 
 /// Everything of a Device that the driver tells, without its place in the list.
 Device describe_device(const Library& library, Handle handle, DeviceKind kind) {
@@ -23,77 +27,169 @@ Device describe_device(const Library& library, Handle handle, DeviceKind kind) {
   return device;
 }
 
-/// Gives a device its place and, by that, its identity. MIG instances share their GPU's PCI address.
-void place(Device& device, int gpu) {
-  const auto by_index = fmt::format("nvml-{}", gpu);
-  const auto address = device.kind == DeviceKind::Mig ? std::nullopt : device.pci_address;
-  device.gpu = gpu;
-  device.key = device.uuid.value_or(address.value_or(by_index));
-}
-
-const NvmlDevice* find_gpu(const std::vector<NvmlDevice>& devices, unsigned index) {
-  const auto found = std::find_if(devices.begin(), devices.end(), [index](const NvmlDevice& each) {
-    return each.index == index && each.device.kind != DeviceKind::Mig;
-  });
-  return found == devices.end() ? nullptr : &*found;
-}
-
-std::size_t count_gpus(const std::vector<NvmlDevice>& devices) {
-  return static_cast<std::size_t>(std::count_if(
-      devices.begin(), devices.end(), [](const NvmlDevice& each) { return each.device.kind != DeviceKind::Mig; }));
-}
-
-NvmlDevice look_up_gpu(const Library& library, unsigned index, const NvmlDevice* before) {
-  NvmlDevice gpu{{}, index, library.device(index), MemoryCall::V2};
-  if (gpu.handle) {
-    gpu.device = describe_device(library, *gpu.handle, DeviceKind::Gpu);
-  } else if (before != nullptr) {
-    gpu.device = before->device;
-  } else {
-    gpu.device.vendor = Vendor::Nvidia;
-  }
-  place(gpu.device, static_cast<int>(index));
+NvmlDevice nameless_gpu(unsigned index, std::string reason) {
+  NvmlDevice gpu;
+  gpu.index = index;
+  gpu.device.vendor = Vendor::Nvidia;
+  gpu.reason = std::move(reason);
   return gpu;
 }
 
+/// A GPU without memory of its own shares the host's: the driver counts none for it.
+DeviceKind kind_of_gpu(const Library& library, Handle handle, MemoryCall& first) {
+  if (library.mig_enabled(handle)) return DeviceKind::Partitioned;
+  const auto memory = read_memory(library, handle, first);
+  return !memory && memory.error().code() == ErrorCode::Unsupported ? DeviceKind::Integrated : DeviceKind::Gpu;
+}
+
+NvmlDevice found_gpu(const Library& library, unsigned index, Answer<Handle> handle) {
+  if (!handle) return nameless_gpu(index, library.describe(handle.error()));
+  NvmlDevice gpu;
+  gpu.index = index;
+  gpu.handle = *handle;
+  gpu.device = describe_device(library, *handle, kind_of_gpu(library, *handle, gpu.memory_call));
+  return gpu;
+}
+
+NvmlDevice gpu_on_bus(const Library& library, unsigned index, const PciGpu& place) {
+  auto gpu = place.state == PowerState::Suspended ? nameless_gpu(index, kAsleep)
+                                                  : found_gpu(library, index, library.device_at(place.address));
+  gpu.device.pci_address = place.address;
+  return gpu;
+}
+
+Result<std::vector<NvmlDevice>> look_for_gpus(const Library& library) {
+  const auto count = library.device_count();
+  if (!count) return fail(ErrorCode::Unavailable, library.describe(count.error()));
+  std::vector<NvmlDevice> gpus;
+  for (unsigned index = 0; index < *count; ++index) {
+    gpus.push_back(found_gpu(library, index, library.device(index)));
+  }
+  return gpus;
+}
+
+std::vector<NvmlDevice> look_on_bus(const Library& library, const std::vector<PciGpu>& bus) {
+  std::vector<NvmlDevice> gpus;
+  for (const auto& place : bus) gpus.push_back(gpu_on_bus(library, static_cast<unsigned>(gpus.size()), place));
+  return gpus;
+}
+
 /// The instances of a partitioned GPU. Slots may be empty, with others after them.
-std::vector<NvmlDevice> look_up_instances(const Library& library, const NvmlDevice& gpu) {
+std::vector<NvmlDevice> look_for_instances(const Library& library, const NvmlDevice& gpu) {
   std::vector<NvmlDevice> instances;
-  if (!gpu.handle || !library.mig_enabled(*gpu.handle)) return instances;
-  const auto slots = library.mig_slots(*gpu.handle).value_or(0);
+  if (gpu.handle == nullptr || gpu.device.kind != DeviceKind::Partitioned) return instances;
+  const auto slots = library.mig_slots(gpu.handle).value_or(0);
   for (unsigned slot = 0; slot < slots; ++slot) {
-    const auto handle = library.mig_instance(*gpu.handle, slot);
+    const auto handle = library.mig_instance(gpu.handle, slot);
     if (!handle) continue;
-    NvmlDevice instance{describe_device(library, *handle, DeviceKind::Mig), gpu.index, *handle, MemoryCall::V2};
-    instance.device.parent_key = gpu.device.key;
+    NvmlDevice instance;
+    instance.device = describe_device(library, *handle, DeviceKind::Mig);
+    instance.device.parent_key = gpu.device.uuid ? gpu.device.uuid : gpu.device.pci_address;
     if (instance.device.name.empty()) instance.device.name = gpu.device.name;
+    instance.index = gpu.index;
+    instance.handle = *handle;
     instances.push_back(std::move(instance));
   }
   return instances;
 }
 
+void note_which_may_suspend(std::vector<NvmlDevice>& gpus, const std::vector<PciGpu>& bus) {
+  for (auto& gpu : gpus) {
+    gpu.may_suspend = std::any_of(bus.begin(), bus.end(), [&](const PciGpu& place) {
+      return place.may_suspend && place.address == gpu.device.pci_address;
+    });
+  }
+}
+
+bool is_same(const NvmlDevice& known, const NvmlDevice& found) {
+  if (is_whole_gpu(known) != is_whole_gpu(found)) return false;
+  if (known.device.uuid && found.device.uuid) return known.device.uuid == found.device.uuid;
+  // MIG instances share their GPU's address.
+  return is_whole_gpu(known) && known.device.pci_address && known.device.pci_address == found.device.pci_address;
+}
+
+bool has_identity(const NvmlDevice& device) { return device.device.uuid || device.device.pci_address; }
+
+std::size_t count_gpus(const std::vector<NvmlDevice>& devices) {
+  return static_cast<std::size_t>(std::count_if(devices.begin(), devices.end(), is_whole_gpu));
+}
+
+/// Gives a device its place and, by that, its identity.
+void place(NvmlDevice& device, int gpu) {
+  const auto by_index = fmt::format("nvml-{}", gpu);
+  const auto address = is_whole_gpu(device) ? device.device.pci_address : std::nullopt;
+  device.device.gpu = gpu;
+  device.device.key = device.device.uuid.value_or(address.value_or(by_index));
+}
+
+/// Puts a device that was found in the place of the one that it was before. What a failed look-up does not tell is
+/// kept, and so is the key under which it is known in this run.
+void take_place(NvmlDevice& known, NvmlDevice found) {
+  if (found.handle == nullptr) {
+    known.handle = nullptr;
+    known.reason = std::move(found.reason);
+    return;
+  }
+  found.device.gpu = known.device.gpu;
+  found.device.key = std::move(known.device.key);
+  known = std::move(found);
+}
+
 }  // namespace
 
-Result<std::vector<NvmlDevice>> enumerate_devices(const Library& library, const std::vector<NvmlDevice>& before) {
-  const auto count = library.device_count();
-  if (!count) return fail(ErrorCode::Unavailable, library.describe(count.error()));
-  const bool same_count = count_gpus(before) == *count;
+Result<std::vector<NvmlDevice>> look_for_devices(const Library& library, const std::filesystem::path& root,
+                                                 WakePolicy wake) {
+  const auto bus = nvidia_pci_gpus(root);
+  const bool some_sleep =
+      std::any_of(bus.begin(), bus.end(), [](const PciGpu& gpu) { return gpu.state == PowerState::Suspended; });
   std::vector<NvmlDevice> devices;
-  for (unsigned index = 0; index < *count; ++index) {
-    devices.push_back(look_up_gpu(library, index, same_count ? find_gpu(before, index) : nullptr));
+  if (some_sleep && wake == WakePolicy::LeaveAsleep) {
+    devices = look_on_bus(library, bus);
+  } else {
+    auto gpus = look_for_gpus(library);
+    if (!gpus) return gpus;
+    devices = std::move(*gpus);
   }
-  for (unsigned index = 0; index < *count; ++index) {
-    for (auto& instance : look_up_instances(library, devices[index])) {
-      place(instance.device, static_cast<int>(devices.size()));
-      devices.push_back(std::move(instance));
-    }
+  if (wake == WakePolicy::LeaveAsleep) note_which_may_suspend(devices, bus);
+  const auto gpus = devices.size();
+  for (std::size_t gpu = 0; gpu < gpus; ++gpu) {
+    for (auto& instance : look_for_instances(library, devices[gpu])) devices.push_back(std::move(instance));
   }
   return devices;
 }
 
+std::vector<NvmlDevice> join_devices(std::vector<NvmlDevice> before, std::vector<NvmlDevice> found) {
+  const auto known_count = before.size();
+  const bool as_many_gpus = count_gpus(before) == count_gpus(found);
+  std::vector<bool> is_there(known_count, false);
+  auto joined = std::move(before);
+  for (auto& device : found) {
+    const auto matches = [&](const NvmlDevice& known) {
+      if (is_there[static_cast<std::size_t>(&known - joined.data())]) return false;
+      if (has_identity(device) && has_identity(known)) return is_same(known, device);
+      return as_many_gpus && is_whole_gpu(known) && is_whole_gpu(device) && known.index == device.index;
+    };
+    const auto end = joined.begin() + static_cast<std::ptrdiff_t>(known_count);
+    const auto known = std::find_if(joined.begin(), end, matches);
+    if (known != end) {
+      is_there[static_cast<std::size_t>(known - joined.begin())] = true;
+      take_place(*known, std::move(device));
+    } else {
+      place(device, static_cast<int>(joined.size()));
+      joined.push_back(std::move(device));
+    }
+  }
+  for (std::size_t i = 0; i < known_count; ++i) {
+    if (is_there[i]) continue;
+    joined[i].handle = nullptr;
+    joined[i].reason = "the driver does not list it any more";
+  }
+  return joined;
+}
+
 bool is_same_device(const Library& library, const NvmlDevice& device) {
-  if (device.device.kind != DeviceKind::Mig || !device.device.uuid || !device.handle) return true;
-  return library.uuid(*device.handle) == *device.device.uuid;
+  if (device.device.kind != DeviceKind::Mig || !device.device.uuid || device.handle == nullptr) return true;
+  return library.uuid(device.handle) == *device.device.uuid;
 }
 
 }  // namespace dualgpuopt::memory::nvml

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <initializer_list>
+#include <optional>
 #include <utility>
 
 #include "sources/nvml_code.h"
@@ -40,6 +42,20 @@ Answer<std::string> text(TextFunction function, Handle device) {
   std::array<char, kLongestText + 1> buffer{};  // one more, in case the driver forgets the NUL
   const auto code = call(function, device, buffer.data(), static_cast<unsigned>(kLongestText));
   return answer(code, std::string(buffer.data()));
+}
+
+/// Reads the beginning of "535.54.03".
+std::optional<std::pair<int, int>> branch_and_release(const std::string& version) {
+  int branch = 0;
+  int release = 0;
+  if (std::sscanf(version.c_str(), "%d.%d", &branch, &release) != 2) return std::nullopt;  // NOLINT: two plain numbers
+  return std::pair(branch, release);
+}
+
+/// Drivers 535.43 to before 535.86 (https://github.com/wookayin/gpustat/issues/161).
+bool has_wide_entries(const std::string& version) {
+  const auto numbers = branch_and_release(version);
+  return numbers && numbers->first == 535 && numbers->second >= 43 && numbers->second < 86;
 }
 
 std::string loader_message() {
@@ -87,15 +103,29 @@ void Library::resolve() {
   find(loaded_, functions_.pci_info, {"nvmlDeviceGetPciInfo_v3", "nvmlDeviceGetPciInfo_v2", "nvmlDeviceGetPciInfo"});
   find(loaded_, functions_.memory_v1, {"nvmlDeviceGetMemoryInfo"});
   find(loaded_, functions_.memory_v2, {"nvmlDeviceGetMemoryInfo_v2"});
-  resolve_process_list("nvmlDeviceGetComputeRunningProcesses", functions_.compute);
-  resolve_process_list("nvmlDeviceGetGraphicsRunningProcesses", functions_.graphics);
+  resolve_process_lists(WideEntries::No);
   find(loaded_, functions_.mig_mode, {"nvmlDeviceGetMigMode"});
   find(loaded_, functions_.mig_count, {"nvmlDeviceGetMaxMigDeviceCount"});
   find(loaded_, functions_.mig_handle, {"nvmlDeviceGetMigDeviceHandleByIndex"});
+  find(loaded_, functions_.device_by_pci_address,
+       {"nvmlDeviceGetHandleByPciBusId_v2", "nvmlDeviceGetHandleByPciBusId"});
+  find(loaded_, functions_.driver_version, {"nvmlSystemGetDriverVersion"});
+  find(loaded_, functions_.event_set_create, {"nvmlEventSetCreate"});
+  find(loaded_, functions_.event_set_free, {"nvmlEventSetFree"});
+  find(loaded_, functions_.register_events, {"nvmlDeviceRegisterEvents"});
+  find(loaded_, functions_.event_set_wait, {"nvmlEventSetWait_v2"});
 }
 
-void Library::resolve_process_list(const std::string& name, ProcessList& list) const {
-  find(loaded_, list.call, {(name + "_v3").c_str(), (name + "_v2").c_str()});
+void Library::resolve_process_lists(WideEntries wide) {
+  resolve_process_list("nvmlDeviceGetComputeRunningProcesses", wide, functions_.compute);
+  resolve_process_list("nvmlDeviceGetGraphicsRunningProcesses", wide, functions_.graphics);
+  resolve_process_list("nvmlDeviceGetMPSComputeRunningProcesses", wide, functions_.mps);
+}
+
+void Library::resolve_process_list(const std::string& name, WideEntries wide, ProcessList& list) const {
+  list = {};
+  if (wide == WideEntries::No) find(loaded_, list.call, {(name + "_v3").c_str()});
+  if (list.call == nullptr) find(loaded_, list.call, {(name + "_v2").c_str()});
   if (list.call != nullptr) return;
   list.layout = EntryLayout::V1;
   find(loaded_, list.call, {name.c_str()});
@@ -114,8 +144,11 @@ std::string Library::missing() const {
   return names;
 }
 
-Code Library::init() const {
-  return functions_.init_with_flags != nullptr ? functions_.init_with_flags(0) : functions_.init();
+Code Library::init() {
+  const auto code = functions_.init_with_flags != nullptr ? functions_.init_with_flags(0) : functions_.init();
+  if (code != Code::Success) return code;
+  if (has_wide_entries(driver_version().value_or(""))) resolve_process_lists(WideEntries::BehindV3);
+  return code;
 }
 
 std::string Library::describe(Code code) const {
@@ -133,6 +166,18 @@ Answer<Handle> Library::device(unsigned index) const {
   Handle device = nullptr;
   const auto code = functions_.device_by_index(index, &device);
   return answer(code, device);
+}
+
+Answer<Handle> Library::device_at(const std::string& pci_address) const {
+  Handle device = nullptr;
+  const auto code = call(functions_.device_by_pci_address, pci_address.c_str(), &device);
+  return answer(code, device);
+}
+
+Answer<std::string> Library::driver_version() const {
+  std::array<char, kLongestText + 1> buffer{};
+  const auto code = call(functions_.driver_version, buffer.data(), static_cast<unsigned>(kLongestText));
+  return answer(code, std::string(buffer.data()));
 }
 
 Answer<std::string> Library::name(Handle device) const { return text(functions_.name, device); }
@@ -157,8 +202,17 @@ Answer<MemoryV2> Library::memory_v2(Handle device) const {
   return answer(code, memory);
 }
 
+const Library::ProcessList& Library::list_of(ProcessListKind kind) const {
+  switch (kind) {
+    case ProcessListKind::Compute: return functions_.compute;
+    case ProcessListKind::Graphics: return functions_.graphics;
+    case ProcessListKind::Mps: return functions_.mps;
+  }
+  return functions_.compute;
+}
+
 Library::ProcessListing Library::processes(ProcessListKind kind, Handle device, unsigned capacity) const {
-  const auto& list = kind == ProcessListKind::Compute ? functions_.compute : functions_.graphics;
+  const auto& list = list_of(kind);
   ProcessListing listing{Code::FunctionNotFound, capacity, {}};
   if (list.layout == EntryLayout::V2) {
     listing.entries.resize(capacity);
@@ -189,6 +243,27 @@ Answer<Handle> Library::mig_instance(Handle device, unsigned slot) const {
   Handle instance = nullptr;
   const auto code = call(functions_.mig_handle, device, slot, &instance);
   return answer(code, instance);
+}
+
+Answer<EventSet> Library::create_event_set() const {
+  EventSet set = nullptr;
+  const auto code = call(functions_.event_set_create, &set);
+  return answer(code, set);
+}
+
+void Library::free_event_set(EventSet set) const { (void)call(functions_.event_set_free, set); }
+
+Code Library::register_events(Handle device, EventSet set) const {
+  const auto code =
+      call(functions_.register_events, device, kEventXid | kEventEccUncorrected | kEventEccCorrected, set);
+  // A GPU without ECC refuses the three together.
+  return code == Code::NotSupported ? call(functions_.register_events, device, kEventXid, set) : code;
+}
+
+Answer<EventData> Library::next_event(EventSet set) const {
+  EventData event;
+  const auto code = call(functions_.event_set_wait, set, &event, 0U);
+  return answer(code, event);
 }
 
 }  // namespace dualgpuopt::memory::nvml

@@ -15,7 +15,7 @@ namespace dualgpuopt::memory::nvml {
 template <typename Value>
 using Answer = tl::expected<Value, Code>;
 
-enum class ProcessListKind { Compute, Graphics };
+enum class ProcessListKind { Compute, Graphics, Mps };
 
 /// The library in this process's memory: dlopen, dlsym, dlclose, and one method a call. Where the library lacks a
 /// function the answer is FunctionNotFound, as from a driver that lacks it. Not thread-safe, like its one user; every
@@ -30,7 +30,8 @@ class Library {
   Library& operator=(Library&&) = delete;
   ~Library();
 
-  [[nodiscard]] Code init() const;
+  /// Initialises NVML, and chooses the calls that this driver's version does not garble.
+  [[nodiscard]] Code init();
   // NOLINTNEXTLINE(modernize-use-nodiscard): where it is called at the end, nothing follows from the code
   Code shutdown() const { return functions_.shutdown(); }
   /// describe() with the library's own text.
@@ -39,6 +40,9 @@ class Library {
   /// Counts GPUs that may not be looked up, too.
   [[nodiscard]] Answer<unsigned> device_count() const;
   [[nodiscard]] Answer<Handle> device(unsigned index) const;
+  /// By an address as pci_address() gives it. Touches no other GPU, as a look-up by index may.
+  [[nodiscard]] Answer<Handle> device_at(const std::string& pci_address) const;
+  [[nodiscard]] Answer<std::string> driver_version() const;
   [[nodiscard]] Answer<std::string> name(Handle device) const;
   [[nodiscard]] Answer<std::string> uuid(Handle device) const;
   /// "00000000:01:00.0", as the driver's tools print it.
@@ -62,6 +66,13 @@ class Library {
   /// NotFound for an empty slot.
   [[nodiscard]] Answer<Handle> mig_instance(Handle device, unsigned slot) const;
 
+  [[nodiscard]] Answer<EventSet> create_event_set() const;
+  void free_event_set(EventSet set) const;
+  /// Errors and Xids of the device go to the set from now on.
+  [[nodiscard]] Code register_events(Handle device, EventSet set) const;
+  /// The next event that is there already; Timeout if there is none.
+  [[nodiscard]] Answer<EventData> next_event(EventSet set) const;
+
  private:
   /// The layout of a list's entries is known by the name under which the function was found.
   enum class EntryLayout { V1, V2 };
@@ -78,6 +89,8 @@ class Library {
     ErrorStringFunction error_string = nullptr;
     CountFunction device_count = nullptr;
     HandleByIndexFunction device_by_index = nullptr;
+    HandleByTextFunction device_by_pci_address = nullptr;
+    SystemTextFunction driver_version = nullptr;
     TextFunction name = nullptr;
     TextFunction uuid = nullptr;
     PciInfoFunction pci_info = nullptr;
@@ -85,14 +98,22 @@ class Library {
     MemoryV2Function memory_v2 = nullptr;
     ProcessList compute;
     ProcessList graphics;
+    ProcessList mps;
     MigModeFunction mig_mode = nullptr;
     MigCountFunction mig_count = nullptr;
     MigHandleFunction mig_handle = nullptr;
+    EventSetCreateFunction event_set_create = nullptr;
+    EventSetFreeFunction event_set_free = nullptr;
+    RegisterEventsFunction register_events = nullptr;
+    EventSetWaitFunction event_set_wait = nullptr;
   };
 
   explicit Library(void* loaded) : loaded_(loaded) {}
+  enum class WideEntries { No, BehindV3 };
   void resolve();
-  void resolve_process_list(const std::string& name, ProcessList& list) const;
+  void resolve_process_lists(WideEntries wide);
+  void resolve_process_list(const std::string& name, WideEntries wide, ProcessList& list) const;
+  [[nodiscard]] const ProcessList& list_of(ProcessListKind kind) const;
   [[nodiscard]] std::string missing() const;
 
   void* loaded_;

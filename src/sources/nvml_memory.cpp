@@ -43,7 +43,7 @@ Result<MemoryUse> read_memory(const Library& library, Handle device, MemoryCall&
   const auto memory = library.memory_v1(device);
   if (memory) return to_memory_use(*memory);
   const auto reason = is_lasting_refusal(refusal) ? memory.error() : refusal;
-  return fail(ErrorCode::Unavailable, library.describe(reason));
+  return fail(reason == Code::NotSupported ? ErrorCode::Unsupported : ErrorCode::Unavailable, library.describe(reason));
 }
 
 }  // namespace dualgpuopt::memory::nvml

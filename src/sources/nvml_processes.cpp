@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <tuple>
+#include <utility>
 
 namespace dualgpuopt::memory::nvml {
 namespace {
@@ -71,11 +72,54 @@ UseByPid sum_by_pid(const std::vector<ProcessV2>& entries) {
   return sums;
 }
 
-void name_process(ProcessMemory& process, const ProcessTable& table) {
-  auto seen = table.read_brief(process.pid);
-  if (!seen) return;
-  process.start_ticks = seen->identity.start_ticks;
-  process.name = std::move(seen->name);
+ProcessPresence presence_of(const DriverProcess& process) {
+  if (!process.state) return ProcessPresence::Unseen;
+  switch (*process.state) {
+    case ProcessState::Alive: return ProcessPresence::Alive;
+    case ProcessState::Zombie: return ProcessPresence::Zombie;
+    case ProcessState::Dead: return ProcessPresence::Gone;
+  }
+  return ProcessPresence::Unseen;
+}
+
+void identify(ProcessMemory& process, const DriverPids& pids) {
+  auto found = pids.find(process.pid);
+  if (found.pid != process.pid) process.driver_pid = std::exchange(process.pid, found.pid);
+  process.presence = presence_of(found);
+  process.start_ticks = found.start_ticks;
+  process.name = std::move(found.name);
+}
+
+/// Forgets figures that cannot be true. Returns why some entries have no figure, or nothing.
+std::string check_use(std::vector<ProcessMemory>& processes, std::optional<Bytes> total) {
+  std::string reason;
+  for (auto& process : processes) {
+    if (process.used && total && *process.used > *total) {
+      reason = fmt::format("the driver gives process {} more than the device has ({} B)", process.pid, *process.used);
+      process.used.reset();
+    } else if (!process.used && reason.empty()) {
+      reason = "the driver does not count the memory of each process here, as under WSL and in some virtual machines";
+    }
+  }
+  return reason;
+}
+
+/// The kinds of a process that is in one more list.
+ProcessKind joined(ProcessKind before, ProcessKind list) {
+  if (before == list) return before;
+  const bool draws =
+      before == ProcessKind::ComputeAndGraphics || before == ProcessKind::Graphics || list == ProcessKind::Graphics;
+  return draws ? ProcessKind::ComputeAndGraphics : ProcessKind::Mps;
+}
+
+void merge_list(std::map<pid_t, ProcessMemory>& merged, const std::vector<ProcessV2>& entries, ProcessKind kind) {
+  for (const auto& [pid, used] : sum_by_pid(entries)) {
+    const auto [place, is_new] = merged.try_emplace(pid);
+    auto& process = place->second;
+    process.pid = pid;
+    process.used = combined(process.used, used, larger);
+    process.kind = is_new ? kind : joined(process.kind, kind);
+  }
 }
 
 }  // namespace
@@ -96,33 +140,40 @@ Result<std::vector<ProcessV2>> list_processes(const Library& library, ProcessLis
   return unavailable(fmt::format("the driver's process list grew faster than it could be read, beyond {}", capacity));
 }
 
-std::vector<ProcessMemory> merge(const std::vector<ProcessV2>& compute, const std::vector<ProcessV2>& graphics) {
+std::vector<ProcessMemory> merge(const ProcessLists& lists) {
   std::map<pid_t, ProcessMemory> merged;
-  for (const auto& [pid, used] : sum_by_pid(compute)) {
-    merged[pid] = {pid, std::nullopt, used, ProcessKind::Compute, ""};
-  }
-  for (const auto& [pid, used] : sum_by_pid(graphics)) {
-    const auto [place, is_new] = merged.try_emplace(pid);
-    auto& process = place->second;
-    process = {pid, std::nullopt, combined(process.used, used, larger),
-               is_new ? ProcessKind::Graphics : ProcessKind::ComputeAndGraphics, ""};
-  }
+  merge_list(merged, lists.compute, ProcessKind::Compute);
+  merge_list(merged, lists.graphics, ProcessKind::Graphics);
+  merge_list(merged, lists.mps, ProcessKind::Mps);
   std::vector<ProcessMemory> processes;
   processes.reserve(merged.size());
   for (auto& [pid, process] : merged) processes.push_back(std::move(process));
   return processes;
 }
 
-ProcessList read_processes(const Library& library, Handle device, const ProcessTable& table, TimeStamp time) {
-  const auto is_failure = [](const auto& list) { return !list && list.error().code() != ErrorCode::Unsupported; };
-  auto compute = list_processes(library, ProcessListKind::Compute, device);
-  if (is_failure(compute)) return {time, {}, compute.error().describe()};
-  auto graphics = list_processes(library, ProcessListKind::Graphics, device);
-  if (is_failure(graphics)) return {time, {}, graphics.error().describe()};
-  if (!compute && !graphics) return {time, {}, compute.error().describe()};
-  ProcessList list{time, merge(compute.value_or(std::vector<ProcessV2>()), graphics.value_or(std::vector<ProcessV2>())),
-                   ""};
-  for (auto& process : list.entries) name_process(process, table);
+ProcessList read_processes(const Library& library, Handle device, const DriverPids& pids, TimeStamp time,
+                           std::optional<Bytes> total) {
+  ProcessLists lists;
+  std::map<ProcessListKind, Error> refusals;  // of lists that the device does not support
+  for (const auto& [kind, entries] :
+       {std::pair(ProcessListKind::Compute, &lists.compute), std::pair(ProcessListKind::Graphics, &lists.graphics),
+        std::pair(ProcessListKind::Mps, &lists.mps)}) {
+    auto list = list_processes(library, kind, device);
+    if (list) {
+      *entries = std::move(*list);
+    } else if (list.error().code() == ErrorCode::Unsupported) {
+      refusals.emplace(kind, list.error());
+    } else {
+      return {time, {}, list.error().describe(), ""};
+    }
+  }
+  // Whoever uses the Multi-Process Service is in the first list as well: the third alone proves nothing.
+  if (refusals.contains(ProcessListKind::Compute) && refusals.contains(ProcessListKind::Graphics)) {
+    return {time, {}, refusals.at(ProcessListKind::Compute).describe(), ""};
+  }
+  ProcessList list{time, merge(lists), "", ""};
+  list.used_reason = check_use(list.entries, total);
+  for (auto& process : list.entries) identify(process, pids);
   return list;
 }
 

@@ -42,6 +42,7 @@ ProcessMemory describe(const SimulatedProcess& process, Bytes used) {
   entry.pid = process.pid;
   entry.used = used;
   entry.name = process.name;
+  entry.presence = ProcessPresence::Alive;
   return entry;
 }
 

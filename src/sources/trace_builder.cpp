@@ -30,6 +30,7 @@ void count_from_earliest(std::vector<Reading>& readings) {
   for (auto& reading : readings) {
     reading.time.mono -= origin;
     if (reading.processes) reading.processes = shifted(*reading.processes, origin);
+    for (auto& event : reading.events) event.time.mono -= origin;
   }
 }
 

@@ -15,10 +15,14 @@ namespace {
 using nlohmann::json;
 
 constexpr std::array kVendors{Vendor::Unknown, Vendor::Nvidia, Vendor::Amd, Vendor::Intel};
-constexpr std::array kDeviceKinds{DeviceKind::Gpu, DeviceKind::Mig, DeviceKind::Integrated};
+constexpr std::array kDeviceKinds{DeviceKind::Gpu, DeviceKind::Mig, DeviceKind::Partitioned, DeviceKind::Integrated};
 constexpr std::array kStatuses{DeviceStatus::Ok, DeviceStatus::Stale, DeviceStatus::Unavailable};
-constexpr std::array kUsedMeanings{UsedMeaning::WithoutReserved, UsedMeaning::WithReserved};
-constexpr std::array kProcessKinds{ProcessKind::Compute, ProcessKind::Graphics, ProcessKind::ComputeAndGraphics};
+constexpr std::array kUsedMeanings{UsedMeaning::WithoutReserved, UsedMeaning::WithReserved, UsedMeaning::Estimate};
+constexpr std::array kProcessKinds{ProcessKind::Compute, ProcessKind::Graphics, ProcessKind::ComputeAndGraphics,
+                                   ProcessKind::Mps};
+constexpr std::array kPresences{ProcessPresence::Alive, ProcessPresence::Zombie, ProcessPresence::Gone,
+                                ProcessPresence::Unseen};
+constexpr std::array kEventKinds{DeviceEventKind::Xid, DeviceEventKind::EccCorrected, DeviceEventKind::EccUncorrected};
 
 constexpr auto kLargestPid = static_cast<Bytes>(std::numeric_limits<pid_t>::max());
 
@@ -57,17 +61,25 @@ Result<void> read_device(TraceJsonFields& fields, const TraceLine& line, TraceBu
   return {};
 }
 
+std::optional<pid_t> read_pid(TraceJsonFields& fields, std::string_view key) {
+  const auto pid = fields.whole_number(key);
+  if (!pid) return std::nullopt;
+  if (*pid > kLargestPid) fields.reject(fmt::to_string(*pid), key, "a process number");
+  return static_cast<pid_t>(std::min(*pid, kLargestPid));
+}
+
 Result<ProcessMemory> read_process(const json& entry, const TraceLine& line) {
   TraceJsonFields fields(entry, line);
   ProcessMemory process;
-  const auto pid = fields.whole_number("pid");
+  const auto pid = read_pid(fields, "pid");
   fields.require(pid, "pid");
-  if (pid && *pid > kLargestPid) fields.reject(fmt::to_string(*pid), "pid", "a process number");
-  process.pid = static_cast<pid_t>(std::min(pid.value_or(0), kLargestPid));
+  process.pid = pid.value_or(0);
   process.start_ticks = fields.whole_number("start_ticks");
   process.used = fields.whole_number("used_bytes");
   process.kind = fields.name("kind", "a kind of process", kProcessKinds).value_or(ProcessKind::Compute);
   process.name = fields.text("name").value_or("");
+  process.presence = fields.name("presence", "what became of a process", kPresences).value_or(ProcessPresence::Unseen);
+  process.driver_pid = read_pid(fields, "driver_pid");
   if (fields.problem()) return fail(*fields.problem());
   return process;
 }
@@ -82,6 +94,7 @@ Result<std::shared_ptr<const ProcessList>> read_processes(const json& record, Tr
   const auto listed = fields.seconds("processes_t");
   list->time.mono = listed ? MonoTime(*listed) : time;
   list->reason = fields.text("processes_reason").value_or("");
+  list->used_reason = fields.text("processes_used_reason").value_or("");
   for (const auto& entry : *entries) {
     if (!entry.is_object()) return refuse(line, line.text, "processes", "a list of objects");
     auto process = read_process(entry, line);
@@ -89,6 +102,32 @@ Result<std::shared_ptr<const ProcessList>> read_processes(const json& record, Tr
     list->entries.push_back(std::move(*process));
   }
   return list;
+}
+
+Result<DeviceEvent> read_event(const json& entry, const TraceLine& line, MonoTime time) {
+  if (!entry.is_object()) return refuse(line, line.text, "events", "a list of objects");
+  TraceJsonFields fields(entry, line);
+  DeviceEvent event;
+  event.time.mono = MonoTime(fields.seconds("t").value_or(time.time_since_epoch()));
+  const auto kind = fields.name("kind", "a kind of event", kEventKinds);
+  fields.require(kind, "kind");
+  event.kind = kind.value_or(DeviceEventKind::Xid);
+  event.code = fields.whole_number("code").value_or(0);
+  if (fields.problem()) return fail(*fields.problem());
+  return event;
+}
+
+Result<std::vector<DeviceEvent>> read_events(const json& record, const TraceLine& line, MonoTime time) {
+  std::vector<DeviceEvent> events;
+  const auto entries = record.find("events");
+  if (entries == record.end() || entries->is_null()) return events;
+  if (!entries->is_array()) return refuse(line, line.text, "events", "a list or null");
+  for (const auto& entry : *entries) {
+    const auto event = read_event(entry, line, time);
+    if (!event) return fail(event.error());
+    events.push_back(*event);
+  }
+  return events;
 }
 
 MemoryUse read_memory(TraceJsonFields& fields) {
@@ -121,8 +160,11 @@ Result<void> read_reading(const json& record, TraceJsonFields& fields, const Tra
   }
   auto processes = read_processes(record, fields, line, reading.time.mono);
   if (!processes) return fail(std::move(processes.error()));
+  auto events = read_events(record, line, reading.time.mono);
+  if (!events) return fail(std::move(events.error()));
   if (fields.problem()) return fail(*fields.problem());
   reading.processes = std::move(*processes);
+  reading.events = std::move(*events);
   return builder.add(std::move(reading), line);
 }
 

@@ -27,7 +27,13 @@ Reading driver_reading() {
 }
 
 ProcessMemory trainer() {
-  return {.pid = 4711, .start_ticks = 123456, .used = 19_GiB, .kind = ProcessKind::Compute, .name = "python3"};
+  return {.pid = 4711,
+          .start_ticks = 123456,
+          .used = 19_GiB,
+          .kind = ProcessKind::Compute,
+          .name = "python3",
+          .presence = ProcessPresence::Alive,
+          .driver_pid = 90210};
 }
 ProcessMemory hidden_process() {
   return {.pid = 4712, .start_ticks = {}, .used = {}, .kind = ProcessKind::Graphics, .name = {}};
@@ -125,17 +131,37 @@ TEST(ReadingJson, ListsProcessesWithTheTimeOfTheList) {
   const auto json = nlohmann::ordered_json::parse(to_json(reading));
   EXPECT_EQ(json["unattributed_bytes"], 1_GiB);
   EXPECT_EQ(json["processes"].dump(),
-            R"([{"pid":4711,"start_ticks":123456,"name":"python3","kind":"compute","used_bytes":20401094656}])");
+            R"([{"pid":4711,"start_ticks":123456,"name":"python3","kind":"compute","used_bytes":20401094656,)"
+            R"("presence":"alive","driver_pid":90210}])");
   EXPECT_EQ(json["processes_t"].dump(), "10.0");
   EXPECT_EQ(json["processes_reason"].dump(), "null");
+  EXPECT_EQ(json["processes_used_reason"].dump(), "null");
 }
 
 TEST(ReadingJson, HasNullForWhatCannotBeSeenOfAProcess) {
-  const auto reading = with_processes(driver_reading(), {.time = {}, .entries = {hidden_process()}, .reason = {}});
+  const auto reading = with_processes(
+      driver_reading(), {.time = {}, .entries = {hidden_process()}, .reason = {}, .used_reason = "as under WSL"});
   const auto json = nlohmann::ordered_json::parse(to_json(reading));
   EXPECT_EQ(json["processes"].dump(),
-            R"([{"pid":4712,"start_ticks":null,"name":null,"kind":"graphics","used_bytes":null}])");
+            R"([{"pid":4712,"start_ticks":null,"name":null,"kind":"graphics","used_bytes":null,)"
+            R"("presence":"unseen","driver_pid":null}])");
+  EXPECT_EQ(json["processes_used_reason"], "as under WSL");
   EXPECT_TRUE(json["unattributed_bytes"].is_null());
+}
+
+TEST(ReadingJson, MarksAnEstimate) {
+  auto reading = driver_reading();
+  reading.memory->used_meaning = UsedMeaning::Estimate;
+  EXPECT_EQ(nlohmann::json::parse(to_json(reading))["used_meaning"], "estimate");
+}
+
+TEST(ReadingJson, HasEventsWhereThereAreSome) {
+  auto reading = driver_reading();
+  reading.events = {{{MonoTime(11s), {}}, DeviceEventKind::Xid, 79},
+                    {{MonoTime(12s), {}}, DeviceEventKind::EccUncorrected, 0}};
+  EXPECT_EQ(nlohmann::ordered_json::parse(to_json(reading))["events"].dump(),
+            R"x([{"t":11.0,"kind":"xid","code":79,"text":"Xid 79 (the GPU has fallen off the bus)"},)x"
+            R"x({"t":12.0,"kind":"ecc_uncorrected","code":null,"text":"uncorrected ECC error"}])x");
 }
 
 TEST(ReadingJson, SaysWhyAListWasRefusedAndTellsItFromNotAsked) {

@@ -94,18 +94,47 @@ TEST(DeviceTrack, MeasuresByAnInventedCapacityWhenTold) {
   EXPECT_EQ(shot.forecast->risk, 1.0);
 }
 
-TEST(SharedHistory, NeverHoldsTheSamplerUpAndLosesNothing) {
-  constexpr int kSamples = 200;  // fewer than are set aside at most, should somebody look all the time
-  SharedHistory history;
-  std::atomic<bool> done{false};
-  std::jthread looking([&] {
-    while (!done) (void)history.points(HistoryTier::Second, MonoTime::min());
-  });
-  for (int second = 1; second < kSamples; ++second) history.add(MonoTime(std::chrono::seconds(second)), 1_GiB);
-  done = true;
-  looking.join();
-  history.add(MonoTime(std::chrono::seconds(kSamples)), 1_GiB);
-  EXPECT_EQ(history.points(HistoryTier::Second, MonoTime::min()).size(), static_cast<std::size_t>(kSamples));
+TEST(DeviceTrackOfAPartitionedGpu, IsShownAndNotJudged) {
+  const MonitorConfig config;
+  DeviceTrack track({0, "gpu-0", "GPU", {}, {}, {}, {}, DeviceKind::Partitioned}, Provenance::Driver, config);
+  const auto intake = track.take(reading_at(1s, 24_GiB));
+  EXPECT_TRUE(intake.fresh);
+  EXPECT_FALSE(intake.alert);
+  EXPECT_EQ(track.level(), Level::Normal);
+  const auto shot = track.snapshot(MonoTime(1s), 2s);
+  EXPECT_EQ(shot.reading.memory->used, 24_GiB);
+  EXPECT_FALSE(shot.forecast);
+}
+
+TEST_F(DeviceTrackTest, StopsJudgingAGpuThatWasPartitioned) {
+  EXPECT_TRUE(track_.take(reading_at(1s, 2_GiB)).fresh);
+  track_.describe({0, "gpu-0", "GPU", {}, {}, {}, {}, DeviceKind::Partitioned});
+  EXPECT_FALSE(track_.take(reading_at(2s, 24_GiB)).alert);
+  EXPECT_FALSE(track_.snapshot(MonoTime(2s), 2s).forecast);
+}
+
+Reading with_xid(Reading reading, std::uint64_t code) {
+  reading.events = {{reading.time, DeviceEventKind::Xid, code}};
+  return reading;
+}
+
+TEST_F(DeviceTrackTest, TellsWithAnAlertWhatTheDriverReported) {
+  (void)track_.take(with_xid(Reading::unavailable(0, {MonoTime(1s), {}}, Provenance::Driver, "lost"), 79));
+  const auto intake = track_.take(with_xid(reading_at(2s, 23_GiB), 63));
+  ASSERT_TRUE(intake.alert);
+  ASSERT_EQ(intake.alert->events.size(), 2U);
+  EXPECT_EQ(intake.alert->events[0].code, 79U);
+  EXPECT_EQ(intake.alert->events[1].code, 63U);
+  EXPECT_EQ(track_.snapshot(MonoTime(2s), 2s).events, intake.alert->events);
+}
+
+TEST_F(DeviceTrackTest, RemembersTheNewestEventsOnly) {
+  for (int i = 0; i < 20; ++i)
+    (void)track_.take(with_xid(reading_at(std::chrono::seconds(i), 1_GiB), 100U + static_cast<unsigned>(i)));
+  const auto events = track_.snapshot(MonoTime(20s), 2s).events;
+  ASSERT_EQ(events.size(), 8U);
+  EXPECT_EQ(events.front().code, 112U);
+  EXPECT_EQ(events.back().code, 119U);
 }
 
 }  // namespace

@@ -59,5 +59,25 @@ TEST_F(EngineTest, RaisesNothingOnDataThatIsNotThere) {
   EXPECT_FALSE(engine_.take(Reading::unavailable(0, {MonoTime(11s), {}}, Provenance::Driver, "lost")));
 }
 
+TEST_F(EngineTest, WatchesDevicesThatComeLater) {
+  (void)engine_.take(reading_of(0, 1s, 2_GiB));
+  engine_.set_devices({{1, "b", "B renamed", {}, {}, {}, {}, {}}, {2, "c", "C", {}, {}, {}, {}, {}}});
+  (void)engine_.take(reading_of(2, 2s, 3_GiB));
+  const auto snapshot = engine_.publish({MonoTime(2s), {}}, 1s);
+  ASSERT_EQ(snapshot->devices.size(), 3U) << "one that is listed no more stays";
+  EXPECT_EQ(snapshot->devices[1].device->name, "B renamed");
+  EXPECT_EQ(snapshot->devices[2].reading.memory->used, 3_GiB);
+  EXPECT_EQ(engine_.directory().devices().size(), 3U);
+  EXPECT_EQ(engine_.directory().history(2)->points(HistoryTier::Second, MonoTime::min()).size(), 1U);
+}
+
+TEST_F(EngineTest, KnowsWhetherAllCanBeRead) {
+  EXPECT_TRUE(engine_.all_can_be_read()) << "nobody has asked yet";
+  (void)engine_.take(Reading::unavailable(0, {MonoTime(1s), {}}, Provenance::Driver, "lost"));
+  EXPECT_FALSE(engine_.all_can_be_read());
+  (void)engine_.take(reading_of(0, 2s, 2_GiB));
+  EXPECT_TRUE(engine_.all_can_be_read());
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

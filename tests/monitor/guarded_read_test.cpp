@@ -18,5 +18,15 @@ TEST(GuardedRead, TurnsAnExceptionIntoAReason) {
   EXPECT_EQ(reading.provenance, Provenance::Driver);
 }
 
+TEST(GuardedEnumerate, TurnsAnExceptionIntoAnError) {
+  VirtualClock clock;
+  ScriptedSource source(2, clock);
+  EXPECT_EQ(guarded_enumerate(source)->size(), 2U);
+  source.set_throwing_lists();
+  const auto devices = guarded_enumerate(source);
+  ASSERT_FALSE(devices);
+  EXPECT_EQ(devices.error().message(), "the source failed: the script says so");
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

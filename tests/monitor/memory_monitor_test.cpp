@@ -156,6 +156,51 @@ TEST(MemoryMonitorStep, IsTheSameEveryTime) {
   EXPECT_THAT(run(), HasSubstr("emergency"));
 }
 
+TEST(MemoryMonitorStep, LooksForDevicesWhenOneFailsAndEveryFewMinutes) {
+  Rig<VirtualClock> rig;
+  rig.monitor->step();
+  EXPECT_EQ(rig.source->looks(), 1) << "at the creation";
+  rig.source->add_device();
+  rig.source->set_failure(0, "GPU is lost");
+  rig.monitor->step();
+  rig.clock->advance(1s);
+  EXPECT_EQ(rig.monitor->step().snapshot->devices.size(), 3U);
+  EXPECT_EQ(rig.source->looks(), 2);
+  EXPECT_EQ(rig.monitor->devices().size(), 3U);
+  rig.source->set_failure(0, "");
+  rig.monitor->step();
+  rig.clock->advance(5min);
+  rig.monitor->step();
+  EXPECT_EQ(rig.source->looks(), 3);
+}
+
+TEST(MemoryMonitorRelease, ClosesTheDriverUntilTheNextStart) {
+  Rig<SystemClock> rig(paced(5ms));
+  rig.monitor->start();
+  ASSERT_TRUE(eventually([&] { return rig.monitor->snapshot()->sequence > 1; }));
+  ASSERT_TRUE(rig.monitor->release_driver());
+  EXPECT_FALSE(rig.monitor->running());
+  EXPECT_TRUE(rig.source->is_released());
+  const auto before = rig.monitor->snapshot()->sequence;
+  rig.monitor->start();
+  ASSERT_TRUE(eventually([&] {
+    const auto snapshot = rig.monitor->snapshot();
+    return snapshot->sequence > before && snapshot->devices[0].status == DeviceStatus::Ok;
+  }));
+  EXPECT_FALSE(rig.source->is_released());
+}
+
+TEST(MemoryMonitorRelease, SaysThatACallHangs) {
+  Rig<SystemClock> rig(paced(5ms));
+  rig.source->set_hanging(0);
+  rig.monitor->start();
+  rig.source->wait_until_hanging(0);
+  const auto released = rig.monitor->release_driver();
+  ASSERT_FALSE(released);
+  EXPECT_EQ(released.error().code(), ErrorCode::Unavailable);
+  rig.source->release_hung();
+}
+
 // ---- creation
 
 TEST(MemoryMonitorCreate, RefusesWhatMakesNoSense) {

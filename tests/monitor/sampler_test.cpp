@@ -77,6 +77,28 @@ TEST_F(SamplerTest, MarksAHungDeviceStaleAndReadsTheOthersOn) {
   EXPECT_TRUE(eventually([&] { return status_of(1) == DeviceStatus::Ok; }));
 }
 
+TEST_F(SamplerTest, LooksForDevicesWhenOneFailsAndWatchesWhatIsNew) {
+  begin();
+  ASSERT_TRUE(eventually([&] { return published_ >= 2; }));
+  EXPECT_EQ(source_->looks(), 1) << "the test's own";
+  source_->add_device();
+  source_->set_failure(1, "GPU is lost");
+  ASSERT_TRUE(eventually([&] { return latest()->find(3) != nullptr && status_of(3) == DeviceStatus::Ok; }));
+  EXPECT_EQ(status_of(1), DeviceStatus::Unavailable);
+  EXPECT_EQ(latest()->find(1)->reason, "GPU is lost");
+}
+
+TEST_F(SamplerTest, ReadsOnWhileLookingForDevicesHangs) {
+  begin();
+  ASSERT_TRUE(eventually([&] { return published_ >= 2; }));
+  source_->set_hanging_lists();
+  source_->set_failure(1, "GPU is lost");
+  source_->wait_until_list_hangs();
+  const int before = source_->reads(0);
+  EXPECT_TRUE(eventually([&] { return source_->reads(0) > before + 3; }));
+  source_->release_hung();
+}
+
 TEST_F(SamplerTest, MeasuresAfreshForRecovery) {
   begin(1h);
   ASSERT_TRUE(eventually([&] { return published_ >= 1; }));

@@ -34,10 +34,44 @@ class ScriptedSource final : public MemorySource {
   void set_hanging(int gpu) {
     with(gpu, [](Script& script) { script.hangs = true; });
   }
+  /// From now on there is one more device, with the next index.
+  void add_device() {
+    const MutexLock lock(mutex_);
+    scripts_[static_cast<int>(scripts_.size())] = {};
+  }
+  void set_kind(int gpu, DeviceKind kind) {
+    with(gpu, [&](Script& script) { script.kind = kind; });
+  }
+  void add_event(int gpu, DeviceEvent event) {
+    with(gpu, [&](Script& script) { script.events.push_back(event); });
+  }
+  void set_throwing_lists() {
+    const MutexLock lock(mutex_);
+    lists_throw_ = true;
+  }
+  /// Until release_hung().
+  void set_hanging_lists() {
+    const MutexLock lock(mutex_);
+    lists_hang_ = true;
+  }
+  void wait_until_list_hangs() {
+    const MutexLock lock(mutex_);
+    while (!list_is_hung_) changed_.wait(mutex_);
+  }
+  /// How often the devices were looked for.
+  [[nodiscard]] int looks() {
+    const MutexLock lock(mutex_);
+    return looks_;
+  }
+  [[nodiscard]] bool is_released() {
+    const MutexLock lock(mutex_);
+    return released_;
+  }
   /// Every call that hangs comes back with a reading, and none hangs any more.
   void release_hung() {
     const MutexLock lock(mutex_);
     for (auto& [gpu, script] : scripts_) script.hangs = false;
+    lists_hang_ = false;
     changed_.notify_all();
   }
   void wait_for_reads(int gpu, int reads) {
@@ -58,12 +92,28 @@ class ScriptedSource final : public MemorySource {
 
   Result<std::vector<Device>> enumerate() override {
     const MutexLock lock(mutex_);
+    ++looks_;
+    released_ = false;
+    list_is_hung_ = lists_hang_;
+    changed_.notify_all();
+    while (lists_hang_) changed_.wait(mutex_);
+    list_is_hung_ = false;
+    if (lists_throw_) throw std::runtime_error("the script says so");
     std::vector<Device> devices;
     for (const auto& [gpu, script] : scripts_) {
       devices.push_back(
-          {gpu, "scripted-" + std::to_string(gpu), "Scripted GPU", {}, {}, {}, Vendor::Unknown, DeviceKind::Gpu});
+          {gpu, "scripted-" + std::to_string(gpu), "Scripted GPU", {}, {}, {}, Vendor::Unknown, script.kind});
     }
     return devices;
+  }
+
+  Result<void> release() override {
+    const MutexLock lock(mutex_);
+    for (const auto& [gpu, script] : scripts_) {
+      if (script.is_hung) return fail(ErrorCode::Unavailable, "a call hangs");
+    }
+    released_ = true;
+    return {};
   }
 
   Reading read(int gpu, ReadDetail detail) override {
@@ -75,8 +125,15 @@ class ScriptedSource final : public MemorySource {
     while (script.hangs) changed_.wait(mutex_);
     script.is_hung = false;
     if (script.throws) throw std::runtime_error("the script says so");
+    if (released_) return Reading::unavailable(gpu, clock_.stamp(), provenance_, "released");
     if (!script.failure.empty()) return Reading::unavailable(gpu, clock_.stamp(), provenance_, script.failure);
-    Reading reading{gpu, clock_.stamp(), provenance_, MemoryUse::from_used_and_total(script.used, kTotal), {}, nullptr};
+    Reading reading{gpu,
+                    clock_.stamp(),
+                    provenance_,
+                    MemoryUse::from_used_and_total(script.used, kTotal),
+                    {},
+                    nullptr,
+                    std::exchange(script.events, {})};
     if (detail == ReadDetail::MemoryAndProcesses) {
       reading.processes = std::make_shared<ProcessList>(ProcessList{reading.time, {}, {}});
     }
@@ -87,6 +144,8 @@ class ScriptedSource final : public MemorySource {
   struct Script {
     Bytes used = 1_GiB;
     std::string failure;
+    DeviceKind kind = DeviceKind::Gpu;
+    std::vector<DeviceEvent> events;
     bool throws = false;
     bool hangs = false;
     bool is_hung = false;
@@ -105,6 +164,11 @@ class ScriptedSource final : public MemorySource {
   Mutex mutex_;
   Condition changed_;
   std::map<int, Script> scripts_ DUALGPUOPT_GUARDED_BY(mutex_);
+  int looks_ DUALGPUOPT_GUARDED_BY(mutex_) = 0;
+  bool lists_throw_ DUALGPUOPT_GUARDED_BY(mutex_) = false;
+  bool lists_hang_ DUALGPUOPT_GUARDED_BY(mutex_) = false;
+  bool list_is_hung_ DUALGPUOPT_GUARDED_BY(mutex_) = false;
+  bool released_ DUALGPUOPT_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace dualgpuopt::memory

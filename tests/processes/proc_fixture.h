@@ -102,6 +102,11 @@ inline std::string status_text(const Process& process) {
       process.owner, fmt::join(pids, "\t"));
 }
 
+/// The link that tells a process its own PID namespace; by default the machine's first one.
+inline Entry self(std::uint64_t pid_namespace = 4026531836) {
+  return directory("self", {directory("ns", {link("pid", fmt::format("pid:[{}]", pid_namespace))})});
+}
+
 /// The directory of a process.
 inline Entry process(const Process& process) {
   return directory(

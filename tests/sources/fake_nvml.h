@@ -10,20 +10,26 @@
 #include <string>
 #include <type_traits>
 
+#include "dualgpuopt/memory/core/clock.h"
 #include "dualgpuopt/memory/core/units.h"
 #include "fakes/nvml/nvml_fake.h"
 
 namespace dualgpuopt::memory {
 
 /// Whose functions the stand-in has; the names are those of NVIDIA's driver branches.
-enum class NvmlGeneration { R510, R470, R418 };
+enum class NvmlGeneration { R510, R470, R418, R535_43, R550, R580 };
 
 inline std::filesystem::path fake_nvml_path(NvmlGeneration generation = NvmlGeneration::R510) {
-  const std::filesystem::path folder = DUALGPUOPT_BINARY_DIR "/tests/fakes";
+  const auto library = [](const char* name) {
+    return std::filesystem::path(DUALGPUOPT_BINARY_DIR "/tests/fakes") / name / "libnvidia-ml.so.1";
+  };
   switch (generation) {
-    case NvmlGeneration::R470: return folder / "libnvidia-ml-fake-2.so";
-    case NvmlGeneration::R418: return folder / "libnvidia-ml-fake-1.so";
-    default: return folder / "libnvidia-ml-fake.so";
+    case NvmlGeneration::R418: return library("nvml-418");
+    case NvmlGeneration::R470: return library("nvml-470");
+    case NvmlGeneration::R535_43: return library("nvml-535.43");
+    case NvmlGeneration::R550: return library("nvml-550");
+    case NvmlGeneration::R580: return library("nvml-580");
+    default: return library("nvml-510");
   }
 }
 
@@ -52,13 +58,18 @@ inline NvmlFakeList fake_list_of(unsigned count) {
   return list;
 }
 
-/// Keeps one of the stand-in libraries loaded, in its first state with these GPUs.
+/// Keeps one of the stand-in libraries loaded, in its first state with these GPUs and without a scenario.
 class FakeNvml {
  public:
   explicit FakeNvml(std::initializer_list<NvmlFakeDevice> gpus = {}, NvmlGeneration generation = NvmlGeneration::R510)
       : path_(fake_nvml_path(generation)), loaded_(::dlopen(path_.c_str(), RTLD_NOW | RTLD_LOCAL)) {
     if (loaded_ == nullptr) throw std::runtime_error(::dlerror());
     control_ = reinterpret_cast<NvmlFakeControl>(::dlsym(loaded_, kNvmlFakeControl));
+    load_ = reinterpret_cast<NvmlFakeLoad>(::dlsym(loaded_, kNvmlFakeLoad));
+    use_clock_ = reinterpret_cast<NvmlFakeUseClock>(::dlsym(loaded_, kNvmlFakeUseClock));
+    calls_of_ = reinterpret_cast<NvmlFakeCallsOf>(::dlsym(loaded_, kNvmlFakeCallsOf));
+    load_(nullptr);
+    use_real_time();
     change([&](NvmlFakeState& state) {
       std::memset(&state, 0, sizeof(state));
       for (const auto& gpu : gpus) state.devices[state.gpus++] = gpu;
@@ -83,6 +94,20 @@ class FakeNvml {
     return seen;
   }
 
+  /// Lets a scenario (docs/nvml-stand-in.md) set the state before each call from now on.
+  void tell(const std::string& toml) const {
+    if (const auto* problem = load_(toml.c_str())) throw std::runtime_error(problem);
+  }
+  /// The stand-in's time is this clock's from now on, hangs included. The clock must stay while the library is used.
+  void use_clock(const Clock& clock) const {
+    use_clock_(
+        [](void* context) -> long long { return static_cast<const Clock*>(context)->now().time_since_epoch().count(); },
+        const_cast<Clock*>(&clock));
+  }
+  void use_real_time() const { use_clock_(nullptr, nullptr); }
+
+  /// How often an exported function was called since the library was loaded, by its exact name.
+  [[nodiscard]] unsigned calls_of(const char* symbol) const { return calls_of_(symbol); }
   [[nodiscard]] unsigned calls(NvmlFakeCall call) const {
     return look([&](NvmlFakeState& state) { return state.calls[call]; });
   }
@@ -98,6 +123,9 @@ class FakeNvml {
   std::filesystem::path path_;
   void* loaded_;
   NvmlFakeControl control_ = nullptr;
+  NvmlFakeLoad load_ = nullptr;
+  NvmlFakeUseClock use_clock_ = nullptr;
+  NvmlFakeCallsOf calls_of_ = nullptr;
 };
 
 }  // namespace dualgpuopt::memory

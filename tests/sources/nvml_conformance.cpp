@@ -16,7 +16,7 @@ std::unique_ptr<MemorySource> open_stand_in(const Clock& clock, NvmlGeneration g
   ordinary.graphics = fake_list({{42, 4_GiB, ~0U, ~0U}});
   const FakeNvml fake({partitioned, ordinary}, generation);
   fake.change([](NvmlFakeState& state) { state.devices[2] = fake_gpu("MIG-a", 10_GiB, 0, 1_GiB); });
-  return std::move(open_nvml(clock, {fake.path(), ProcessTable("/nowhere")}).value());
+  return std::move(open_nvml(clock, {fake.path(), "/nowhere"}).value());
 }
 
 INSTANTIATE_TEST_SUITE_P(Nvml, MemorySourceConformance,

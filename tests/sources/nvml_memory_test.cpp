@@ -74,6 +74,20 @@ TEST(NvmlMemory, GivesTheReasonThatTellsMore) {
   EXPECT_EQ(reason(4, 0), "none");
 }
 
+TEST(NvmlMemory, TellsADeviceWithoutACountFromOneThatFails) {
+  const auto code_of = [](int v2, int v1) {
+    const Stage stage{fake_gpu("GPU-1", 24_GiB, 0, 0)};
+    stage.fake.force(0, kNvmlFakeMemoryV2, v2);
+    stage.fake.force(0, kNvmlFakeMemoryV1, v1);
+    auto first = MemoryCall::V2;
+    return read_memory(stage.library, stage.gpu(0), first).error().code();
+  };
+  EXPECT_EQ(code_of(3, 3), ErrorCode::Unsupported);
+  EXPECT_EQ(code_of(13, 3), ErrorCode::Unsupported);
+  EXPECT_EQ(code_of(15, 3), ErrorCode::Unavailable);
+  EXPECT_EQ(code_of(3, 4), ErrorCode::Unavailable);
+}
+
 TEST(NvmlMemory, DoesNotBelieveImpossibleNumbers) {
   const auto problem = [](const auto& memory) {
     const auto use = to_memory_use(memory);

@@ -68,24 +68,40 @@ TEST(ListProcesses, RefusesAListThatCannotBeTrue) {
   EXPECT_THAT(problem(absurd), HasSubstr("claims 4000000000 processes"));
 }
 
-TEST(MergeProcesses, TakesTheLargerUseOfAProcessInBothLists) {
-  const auto merged = merge({{42, 100}, {7, 50}}, {{42, 300}, {9, kNotAvailable}});
-  EXPECT_THAT(merged, ElementsAre(ProcessMemory{7, std::nullopt, 50, ProcessKind::Compute, ""},
-                                  ProcessMemory{9, std::nullopt, std::nullopt, ProcessKind::Graphics, ""},
-                                  ProcessMemory{42, std::nullopt, 300, ProcessKind::ComputeAndGraphics, ""}));
+ProcessMemory process_of(pid_t pid, std::optional<Bytes> used, ProcessKind kind) {
+  ProcessMemory process;
+  process.pid = pid;
+  process.used = used;
+  process.kind = kind;
+  return process;
+}
+
+TEST(MergeProcesses, TakesTheLargestUseOfAProcessInSeveralLists) {
+  const auto merged = merge({{{42, 100}, {7, 50}, {8, 10}}, {{42, 300}, {9, kNotAvailable}}, {{8, 20}, {10, 5}}});
+  EXPECT_THAT(merged,
+              ElementsAre(process_of(7, 50, ProcessKind::Compute), process_of(8, 20, ProcessKind::Mps),
+                          process_of(9, std::nullopt, ProcessKind::Graphics), process_of(10, 5, ProcessKind::Mps),
+                          process_of(42, 300, ProcessKind::ComputeAndGraphics)));
+  EXPECT_EQ(merge({{{8, 1}}, {{8, 1}}, {{8, 1}}}).front().kind, ProcessKind::ComputeAndGraphics);
+  EXPECT_EQ(merge({{}, {{8, 1}}, {{8, 1}}}).front().kind, ProcessKind::ComputeAndGraphics);
+}
+
+/// The use that one list of these entries gives.
+std::optional<Bytes> compute_use(std::vector<ProcessV2> entries) {
+  return merge({std::move(entries), {}, {}}).front().used;
 }
 
 TEST(MergeProcesses, DoesNotInventAUseThatIsNotTold) {
-  EXPECT_EQ(merge({{42, kNotAvailable}}, {}).front().used, std::nullopt);
-  EXPECT_EQ(merge({{42, kNotAvailable}}, {{42, 300}}).front().used, 300U);
-  EXPECT_EQ(merge({{42, 100}}, {{42, kNotAvailable}}).front().used, 100U);
-  EXPECT_EQ(merge({{42, 0}}, {}).front().used, 0U);
+  EXPECT_EQ(compute_use({{42, kNotAvailable}}), std::nullopt);
+  EXPECT_EQ(merge({{{42, kNotAvailable}}, {{42, 300}}, {}}).front().used, 300U);
+  EXPECT_EQ(merge({{{42, 100}}, {{42, kNotAvailable}}, {}}).front().used, 100U);
+  EXPECT_EQ(compute_use({{42, 0}}), 0U);
 }
 
 TEST(MergeProcesses, AddsUpTheInstancesOfAPartitionedGpu) {
-  EXPECT_EQ(merge({{42, 100, 1, 0}, {42, 30, 2, 0}}, {}).front().used, 130U);
-  EXPECT_EQ(merge({{42, 100, 1, 0}, {42, 30, 1, 0}}, {}).front().used, 100U) << "the same entry twice";
-  EXPECT_EQ(merge({{42, 100, 1, 0}, {42, kNotAvailable, 2, 0}}, {}).front().used, std::nullopt);
+  EXPECT_EQ(compute_use({{42, 100, 1, 0}, {42, 30, 2, 0}}), 130U);
+  EXPECT_EQ(compute_use({{42, 100, 1, 0}, {42, 30, 1, 0}}), 100U) << "the same entry twice";
+  EXPECT_EQ(compute_use({{42, 100, 1, 0}, {42, kNotAvailable, 2, 0}}), std::nullopt);
 }
 
 RC_GTEST_PROP(MergeProcesses, HasEveryProcessOnceInOrder, (const std::vector<std::pair<std::uint8_t, Bytes>>& raw)) {
@@ -97,23 +113,71 @@ RC_GTEST_PROP(MergeProcesses, HasEveryProcessOnceInOrder, (const std::vector<std
     pids.insert(pid);
   }
   std::vector<pid_t> merged;
-  for (const auto& process : merge(compute, graphics)) merged.push_back(process.pid);
+  for (const auto& process : merge({compute, graphics, {}})) merged.push_back(process.pid);
   RC_ASSERT(merged == std::vector<pid_t>(pids.begin(), pids.end()));
 }
 
-TEST(ReadProcesses, NamesTheProcessesThatCanBeSeen) {
+TEST(ReadProcesses, FindsOutWhoTheProcessesAre) {
   using namespace fixture;
-  const TemporaryTree tree{
-      directory("proc", {process({.pid = 42, .name = "train (1)", .start_ticks = 777}), directory("43")})};
+  const TemporaryTree tree{directory("proc", {self(), process({.pid = 42, .name = "train (1)", .start_ticks = 777}),
+                                              process({.pid = 43, .state = 'Z'})})};
   const Stage stage{gpu_with(fake_list({{43, 1_MiB, ~0U, ~0U}, {42, 2_GiB, ~0U, ~0U}, {4242, 1_GiB, ~0U, ~0U}}))};
   const TimeStamp time{MonoTime(std::chrono::seconds(5)), std::nullopt};
-  const auto list = read_processes(stage.library, stage.gpu(0), ProcessTable(tree.root()), time);
+  const auto list = read_processes(stage.library, stage.gpu(0), DriverPids(tree.root()), time, 24_GiB);
   EXPECT_EQ(list.time, time);
   EXPECT_EQ(list.reason, "");
-  EXPECT_THAT(list.entries, ElementsAre(ProcessMemory{42, 777, 2_GiB, ProcessKind::Compute, "train (1)"},
-                                        ProcessMemory{43, std::nullopt, 1_MiB, ProcessKind::Compute, ""},
-                                        ProcessMemory{4242, std::nullopt, 1_GiB, ProcessKind::Compute, ""}));
+  EXPECT_EQ(list.used_reason, "");
+  ASSERT_THAT(list.entries, SizeIs(3));
+  EXPECT_EQ(list.entries[0].name, "train (1)");
+  EXPECT_EQ(list.entries[0].start_ticks, 777U);
+  EXPECT_EQ(list.entries[0].presence, ProcessPresence::Alive);
+  EXPECT_EQ(list.entries[1].presence, ProcessPresence::Zombie);
+  EXPECT_EQ(list.entries[2].presence, ProcessPresence::Gone);
+  EXPECT_EQ(list.entries[2].used, 1_GiB) << "the driver still counts it";
   EXPECT_EQ(list.attributed(), 3073_MiB);
+}
+
+TEST(ReadProcesses, MapsProcessesOfAContainerThroughTheHost) {
+  using namespace fixture;
+  const Process here{.pid = 7, .name = "train", .start_ticks = 9};
+  const Process on_host{.pid = 42, .name = "train", .start_ticks = 9, .namespaced_pids = {42, 7}};
+  const TemporaryTree tree{directory("proc", {self(4026532000), process(here)}),
+                           directory("host", {directory("proc", {process({.pid = 1}), process(on_host)})})};
+  const Stage stage{gpu_with(fake_list({{42, 1_MiB, ~0U, ~0U}}))};
+  const auto list = read_processes(stage.library, stage.gpu(0), DriverPids(tree.root()), {}, 24_GiB);
+  ASSERT_THAT(list.entries, SizeIs(1));
+  EXPECT_EQ(list.entries[0].pid, 7);
+  EXPECT_EQ(list.entries[0].driver_pid, 42);
+  EXPECT_EQ(list.entries[0].presence, ProcessPresence::Alive);
+}
+
+TEST(ReadProcesses, OffersNobodyOfAnotherNamespaceForSignals) {
+  using namespace fixture;
+  const TemporaryTree tree{directory("proc", {self(4026532000), process({.pid = 42, .name = "bystander"})})};
+  const Stage stage{gpu_with(fake_list({{42, 1_MiB, ~0U, ~0U}}))};
+  const auto list = read_processes(stage.library, stage.gpu(0), DriverPids(tree.root()), {}, 24_GiB);
+  ASSERT_THAT(list.entries, SizeIs(1));
+  EXPECT_EQ(list.entries[0].presence, ProcessPresence::Unseen);
+  EXPECT_FALSE(list.entries[0].start_ticks) << "without it nothing is signalled";
+  EXPECT_EQ(list.entries[0].name, "");
+}
+
+TEST(ReadProcesses, SaysWhyAUseIsNotKnown) {
+  const Stage stage{gpu_with(fake_list({{42, ~0ULL, ~0U, ~0U}, {43, 1_MiB, ~0U, ~0U}}))};
+  const auto list = read_processes(stage.library, stage.gpu(0), DriverPids("/nowhere"), {}, 24_GiB);
+  EXPECT_FALSE(list.entries[0].used);
+  EXPECT_EQ(list.entries[1].used, 1_MiB);
+  EXPECT_THAT(list.used_reason, HasSubstr("does not count the memory of each process"));
+  EXPECT_FALSE(list.attributed());
+}
+
+TEST(ReadProcesses, DoesNotBelieveAUseAboveTheTotal) {
+  const Stage stage{gpu_with(fake_list({{42, 25_GiB, ~0U, ~0U}}))};
+  const auto list = read_processes(stage.library, stage.gpu(0), DriverPids("/nowhere"), {}, 24_GiB);
+  EXPECT_FALSE(list.entries[0].used);
+  EXPECT_THAT(list.used_reason, HasSubstr("gives process 42 more than the device has"));
+  const auto unlimited = read_processes(stage.library, stage.gpu(0), DriverPids("/nowhere"), {}, std::nullopt);
+  EXPECT_EQ(unlimited.entries[0].used, 25_GiB) << "there is nothing to compare it with";
 }
 
 /// The list as it is read when the two calls fail with these codes.
@@ -121,7 +185,7 @@ ProcessList read_failing(int compute, int graphics) {
   const Stage stage{gpu_with(fake_list({{42, 1_GiB, ~0U, ~0U}}), fake_list({{43, 1_MiB, ~0U, ~0U}}))};
   stage.fake.force(0, kNvmlFakeCompute, compute);
   stage.fake.force(0, kNvmlFakeGraphics, graphics);
-  return read_processes(stage.library, stage.gpu(0), ProcessTable("/nowhere"), {});
+  return read_processes(stage.library, stage.gpu(0), DriverPids("/nowhere"), {}, 24_GiB);
 }
 
 TEST(ReadProcesses, MakesDoWithTheListThatTheDeviceSupports) {

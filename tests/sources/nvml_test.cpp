@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
 #include <thread>
 
 #include "processes/proc_fixture.h"
@@ -13,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
@@ -22,7 +27,7 @@ class NvmlSource : public ::testing::Test {
  protected:
   void open(std::initializer_list<NvmlFakeDevice> gpus, NvmlGeneration generation = NvmlGeneration::R510) {
     fake_ = std::make_unique<FakeNvml>(gpus, generation);
-    auto source = open_nvml(clock_, {fake_->path(), ProcessTable("/nowhere")});
+    auto source = open_nvml(clock_, {fake_->path(), "/nowhere"});
     ASSERT_TRUE(source) << source.error().describe();
     source_ = std::move(*source);
     ASSERT_TRUE(source_->enumerate());
@@ -70,19 +75,20 @@ TEST_F(NvmlSource, ReadsProcessesOnlyWhenAsked) {
   ASSERT_NE(reading.processes, nullptr);
   EXPECT_EQ(reading.processes->time.mono, MonoTime(1s));
   EXPECT_THAT(reading.processes->entries,
-              ElementsAre(ProcessMemory{42, std::nullopt, 5_GiB, ProcessKind::Compute, ""}));
+              ElementsAre(AllOf(Field(&ProcessMemory::pid, 42), Field(&ProcessMemory::used, 5_GiB))));
   EXPECT_EQ(reading.unattributed(), SignedBytes{1} << 30);
 }
 
 TEST_F(NvmlSource, FindsOutWhoAProcessIs) {
-  const fixture::TemporaryTree tree{fixture::directory("proc", {fixture::process({.pid = 42, .start_ticks = 9})})};
+  const fixture::TemporaryTree tree{
+      fixture::directory("proc", {fixture::self(), fixture::process({.pid = 42, .start_ticks = 9})})};
   auto gpu = fake_gpu("GPU-a", 24_GiB, 0, 6_GiB);
   gpu.compute = fake_list({{42, 5_GiB, ~0U, ~0U}});
   const FakeNvml fake{gpu};
-  const auto source = open_nvml(clock_, {fake.path(), ProcessTable(tree.root())});
+  const auto source = open_nvml(clock_, {fake.path(), tree.root()});
   ASSERT_TRUE(source && (*source)->enumerate());
   EXPECT_THAT((*source)->read(0, ReadDetail::MemoryAndProcesses).processes->entries,
-              ElementsAre(ProcessMemory{42, 9, 5_GiB, ProcessKind::Compute, "python"}));
+              ElementsAre(AllOf(Field(&ProcessMemory::start_ticks, 9U), Field(&ProcessMemory::name, "python"))));
 }
 
 TEST_F(NvmlSource, SaysWhyADeviceCannotBeReadAndReadsTheOthers) {
@@ -98,7 +104,7 @@ TEST_F(NvmlSource, SaysWhyADeviceCannotBeReadAndReadsTheOthers) {
 TEST_F(NvmlSource, SaysWhyADeviceCouldNotBeLookedUp) {
   fake_ = std::make_unique<FakeNvml>(std::initializer_list<NvmlFakeDevice>{fake_gpu("GPU-a", 24_GiB, 0, 6_GiB)});
   fake_->force(0, kNvmlFakeHandleByIndex, 4);
-  source_ = std::move(*open_nvml(clock_, {fake_->path(), ProcessTable("/nowhere")}));
+  source_ = std::move(*open_nvml(clock_, {fake_->path(), "/nowhere"}));
   ASSERT_EQ(source_->enumerate()->size(), 1U);
   const auto reading = read_all(0);
   EXPECT_FALSE(reading.ok());
@@ -124,7 +130,8 @@ TEST_F(NvmlSource, HasProcessesWhereTheGpuSharesTheHostsMemory) {
   open({gpu});
   const auto reading = read_all(0);
   EXPECT_FALSE(reading.ok());
-  EXPECT_THAT(reading.reason, StartsWith("Not Supported (NVML code 3)"));
+  EXPECT_THAT(reading.reason, AllOf(StartsWith("Not Supported (NVML code 3)"),
+                                    HasSubstr("cannot be estimated either: /nowhere/proc/meminfo")));
   EXPECT_EQ(reading.processes->attributed(), 5_GiB);
 }
 
@@ -152,11 +159,103 @@ TEST_F(NvmlSource, ReadsMigInstancesUntilTheyAreGone) {
   EXPECT_THAT(read(1).reason, HasSubstr("MIG-a is there no more"));
 }
 
-TEST_F(NvmlSource, KeepsTheOldListWhenItCannotEnumerate) {
+TEST_F(NvmlSource, ClosesADriverThatHasGoneAwayAndOpensItAgain) {
   open({fake_gpu("GPU-a", 24_GiB, 0, 6_GiB)});
   fake_->force(kNvmlFakeCount, 999);
   EXPECT_EQ(source_->enumerate().error().code(), ErrorCode::Unavailable);
+  EXPECT_THAT(read(0).reason, HasSubstr("NVML code 999"));
+  EXPECT_EQ(fake_->look([](NvmlFakeState& state) { return state.initialised; }), 0);
+
+  fake_->force(kNvmlFakeInit, 9);
+  EXPECT_THAT(source_->enumerate().error().describe(), StartsWith("NVML does not start: Driver Not Loaded"));
+
+  fake_->force(kNvmlFakeInit, 0);
+  fake_->force(kNvmlFakeCount, 0);
+  ASSERT_TRUE(source_->enumerate());
   EXPECT_TRUE(read(0).ok());
+  EXPECT_EQ(fake_->look([](NvmlFakeState& state) { return state.initialised; }), 1);
+}
+
+TEST_F(NvmlSource, LetsGoOfTheDriverOnRequest) {
+  open({fake_gpu("GPU-a", 24_GiB, 0, 6_GiB)});
+  ASSERT_TRUE(source_->release());
+  EXPECT_EQ(fake_->look([](NvmlFakeState& state) { return state.initialised; }), 0);
+  EXPECT_THAT(read_all(0).reason, HasSubstr("released on request"));
+  EXPECT_TRUE(source_->release()) << "once more does no harm";
+  ASSERT_EQ(source_->enumerate()->front().key, "GPU-a");
+  EXPECT_TRUE(read(0).ok());
+}
+
+TEST_F(NvmlSource, KeepsTheDriverOpenUnderACallThatHangs) {
+  open({fake_gpu("GPU-a", 24_GiB, 0, 6_GiB), fake_gpu("GPU-b", 24_GiB, 0, 6_GiB)});
+  fake_->change([](NvmlFakeState& state) { state.devices[0].hang = 1; });
+  std::jthread reader([&] { (void)read(0); });
+  while (fake_->look([](NvmlFakeState& state) { return state.hanging; }) == 0) std::this_thread::yield();
+  const auto released = source_->release();
+  ASSERT_FALSE(released);
+  EXPECT_THAT(released.error().describe(), HasSubstr("hanging"));
+  EXPECT_TRUE(read(1).ok()) << "the others are read on";
+  fake_->force(kNvmlFakeCount, 999);
+  EXPECT_FALSE(source_->enumerate());
+  EXPECT_GE(fake_->look([](NvmlFakeState& state) { return state.initialised; }), 1) << "not shut down under the call";
+  fake_->change([](NvmlFakeState& state) { state.devices[0].hang = 0; });
+  reader.join();
+  EXPECT_EQ(fake_->look([](NvmlFakeState& state) { return state.initialised; }), 0) << "but after it";
+}
+
+TEST_F(NvmlSource, OpensTheDriverAnewAfterAFork) {
+  open({fake_gpu("GPU-a", 24_GiB, 0, 6_GiB)});
+  const auto child = ::fork();
+  if (child == 0) {
+    const auto inits = fake_->calls(kNvmlFakeInit);
+    const bool good = read(0).ok() && fake_->calls(kNvmlFakeInit) == inits + 1 && fake_->calls(kNvmlFakeShutdown) == 0;
+    ::_exit(good ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(read(0).ok()) << "the parent's is as it was";
+}
+
+TEST_F(NvmlSource, EstimatesTheMemoryOfAGpuThatSharesTheHosts) {
+  const fixture::TemporaryTree tree{
+      fixture::directory("proc", {fixture::file("meminfo", "MemTotal: 9 kB\nMemAvailable:   1048576 kB\n")})};
+  auto gpu = fake_gpu("GPU-a", 0, 0, 0);
+  gpu.compute = fake_list({{42, 3_GiB, ~0U, ~0U}});
+  gpu.forced[kNvmlFakeMemoryV1] = gpu.forced[kNvmlFakeMemoryV2] = 3;
+  const FakeNvml fake{gpu};
+  const auto source = open_nvml(clock_, {fake.path(), tree.root()});
+  ASSERT_EQ((*source)->enumerate()->front().kind, DeviceKind::Integrated);
+  const auto reading = (*source)->read(0, ReadDetail::Memory);
+  ASSERT_TRUE(reading.ok()) << reading.reason;
+  EXPECT_EQ(*reading.memory, (MemoryUse{3_GiB, 4_GiB, 1_GiB, std::nullopt, UsedMeaning::Estimate}));
+  fake.change([](NvmlFakeState& state) { state.devices[0].compute = fake_list({{42, ~0ULL, ~0U, ~0U}}); });
+  EXPECT_THAT((*source)->read(0, ReadDetail::Memory).reason, HasSubstr("shares the host's memory"));
+}
+
+TEST_F(NvmlSource, DoesNotWakeAGpuThatFellAsleep) {
+  using namespace fixture;
+  const TemporaryTree tree{directory(
+      "sys",
+      {directory("bus",
+                 {directory("pci", {directory("devices",
+                                              {directory("0000:01:00.0",
+                                                         {file("vendor", "0x10de\n"), file("class", "0x030000\n"),
+                                                          directory("power", {file("runtime_status", "active\n"),
+                                                                              file("control", "auto\n")})})})})})})};
+  auto gpu = fake_gpu("GPU-a", 24_GiB, 0, 6_GiB);
+  gpu.pci_bus = 1;
+  const FakeNvml fake{gpu};
+  const auto source = open_nvml(clock_, {fake.path(), tree.root()});
+  ASSERT_TRUE((*source)->enumerate());
+  EXPECT_TRUE((*source)->read(0, ReadDetail::Memory).ok());
+  const auto status = tree.root() / "sys/bus/pci/devices/0000:01:00.0/power/runtime_status";
+  std::ofstream(status) << "suspended\n";
+  const auto calls = fake.calls(kNvmlFakeMemoryV2);
+  EXPECT_THAT((*source)->read(0, ReadDetail::MemoryAndProcesses).reason, HasSubstr("sleeps"));
+  EXPECT_EQ(fake.calls(kNvmlFakeMemoryV2), calls);
+  std::ofstream(status) << "active\n";
+  EXPECT_TRUE((*source)->read(0, ReadDetail::Memory).ok());
 }
 
 TEST_F(NvmlSource, AsksEachDeviceForItsOwnVersionOfTheMemoryCall) {
@@ -166,7 +265,7 @@ TEST_F(NvmlSource, AsksEachDeviceForItsOwnVersionOfTheMemoryCall) {
     EXPECT_EQ(read(0).memory->used_meaning, UsedMeaning::WithReserved);
     EXPECT_EQ(read(1).memory->used_meaning, UsedMeaning::WithoutReserved);
   }
-  EXPECT_EQ(fake_->calls(kNvmlFakeMemoryV2), 4U);
+  EXPECT_EQ(fake_->calls(kNvmlFakeMemoryV2), 2U + 1U + 3U) << "one each when they are found, a refusal, and the second's";
 }
 
 TEST_F(NvmlSource, BlocksAsLongAsTheDriverDoes) {
@@ -201,7 +300,7 @@ TEST(OpenNvml, SaysWhyItDoesNotStart) {
         std::tuple(999, "Unknown Error (NVML code 999)", "daemon-reload"),
         std::tuple(4, "Insufficient Permissions (NVML code 4)", "access")}) {
     fake.force(kNvmlFakeInit, code);
-    const auto source = open_nvml(clock, {fake.path(), ProcessTable()});
+    const auto source = open_nvml(clock, {fake.path()});
     ASSERT_FALSE(source);
     EXPECT_EQ(source.error().code(), ErrorCode::Unavailable);
     EXPECT_THAT(source.error().describe(),
@@ -212,10 +311,10 @@ TEST(OpenNvml, SaysWhyItDoesNotStart) {
 
 TEST(OpenNvml, SaysWhenThereIsNoDriver) {
   const VirtualClock clock;
-  const auto source = open_nvml(clock, {"/nowhere/libnvidia-ml.so.1", ProcessTable()});
+  const auto source = open_nvml(clock, {"/nowhere/libnvidia-ml.so.1"});
   ASSERT_FALSE(source);
   EXPECT_EQ(source.error().code(), ErrorCode::Unavailable);
-  EXPECT_EQ(open_nvml(clock, {"libm.so.6", ProcessTable()}).error().code(), ErrorCode::Unsupported);
+  EXPECT_EQ(open_nvml(clock, {"libm.so.6"}).error().code(), ErrorCode::Unsupported);
 }
 
 }  // namespace

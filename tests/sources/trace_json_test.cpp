@@ -65,6 +65,30 @@ TEST(ParseTraceJson, ReadsProcesses) {
   EXPECT_EQ(list.entries[1], (ProcessMemory{8, std::nullopt, std::nullopt, ProcessKind::Compute, ""}));
 }
 
+TEST(ParseTraceJson, ReadsWhatBecameOfProcesses) {
+  const auto trace = parsed(
+      ok_reading("5", R"(,"processes":[{"pid":7,"kind":"mps","presence":"zombie","driver_pid":4711}],"processes_t":5,)"
+                      R"("processes_used_reason":"as under WSL")"));
+  const auto& list = *trace.readings[0].processes;
+  EXPECT_EQ(list.entries[0].kind, ProcessKind::Mps);
+  EXPECT_EQ(list.entries[0].presence, ProcessPresence::Zombie);
+  EXPECT_EQ(list.entries[0].driver_pid, 4711);
+  EXPECT_EQ(list.used_reason, "as under WSL");
+}
+
+TEST(ParseTraceJson, ReadsEvents) {
+  const auto trace = parsed(
+      ok_reading("5", R"(,"events":[{"t":4.5,"kind":"xid","code":79},{"t":5,"kind":"ecc_corrected","code":null}])"));
+  const auto& events = trace.readings[0].events;
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[0], (DeviceEvent{{MonoTime(-500ms), {}}, DeviceEventKind::Xid, 79})) << "counted as the reading is";
+  EXPECT_EQ(events[1].kind, DeviceEventKind::EccCorrected);
+  for (const char* wrong : {R"(,"events":7)", R"(,"events":[7])", R"(,"events":[{"t":1}])",
+                            R"(,"events":[{"kind":"surge"}])", R"(,"events":[{"kind":"xid","code":-1}])"}) {
+    EXPECT_FALSE(parse_trace(ok_reading("5", wrong))) << wrong;
+  }
+}
+
 TEST(ParseTraceJson, KeepsWhyThereIsNoList) {
   const auto trace = parsed(ok_reading("0", R"(,"processes":[],"processes_t":0,"processes_reason":"no permission")"));
   EXPECT_EQ(trace.readings[0].processes->reason, "no permission");

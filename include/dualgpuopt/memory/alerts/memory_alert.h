@@ -30,6 +30,7 @@ struct MemoryAlert {
   LevelThreshold threshold;                           ///< The level's threshold,
   ThresholdKind reached_by = ThresholdKind::Percent;  ///< and which half of it was reached.
   std::optional<Forecast> forecast;                   ///< Of that moment, where there is one.
+  std::vector<DeviceEvent> events = {};               ///< Errors that the driver reported before, oldest first.
 
   /// "[GPU 0] WARNING: Memory usage on GPU 0 is high (84.0% > 80.0%)"; by free bytes "(1.2 GiB free < 2.0 GiB)".
   /// Where the threshold is not reached now (a cleared alert, or a repeated one within the hysteresis) it ends in the

@@ -9,8 +9,9 @@ namespace dualgpuopt::memory {
 
 enum class Vendor { Unknown, Nvidia, Amd, Intel };
 
-/// Mig: an instance of a partitioned NVIDIA GPU; Integrated: shares the host's memory.
-enum class DeviceKind { Gpu, Mig, Integrated };
+/// Mig: an instance of a partitioned NVIDIA GPU; Partitioned: such a GPU itself, which is shown but neither alerted on
+/// nor relieved, since its memory belongs to its instances; Integrated: shares the host's memory.
+enum class DeviceKind { Gpu, Mig, Partitioned, Integrated };
 
 [[nodiscard]] std::string_view to_string(Vendor vendor);
 [[nodiscard]] std::string_view to_string(DeviceKind kind);

@@ -12,6 +12,7 @@
 
 #include "dualgpuopt/memory/core/clock.h"
 #include "dualgpuopt/memory/core/units.h"
+#include "dualgpuopt/memory/metrics/device_event.h"
 
 namespace dualgpuopt::memory {
 
@@ -24,7 +25,9 @@ enum class DeviceStatus { Ok, Stale, Unavailable };
 [[nodiscard]] std::string_view to_string(DeviceStatus status);
 
 /// What `used` counts. Drivers with NVML's second memory ABI keep the driver's own reserve apart, older ones do not.
-enum class UsedMeaning { WithoutReserved, WithReserved };
+/// Estimate: the device shares the host's memory and its driver counts none; used is then the sum of its processes,
+/// free what the host could still give away, and total both together, which changes from reading to reading.
+enum class UsedMeaning { WithoutReserved, WithReserved, Estimate };
 [[nodiscard]] std::string_view to_string(UsedMeaning meaning);
 
 /// A device's memory: total = reserved + used + free where all are known and `used_meaning` is WithoutReserved.
@@ -50,17 +53,25 @@ struct MemoryUse {
   friend bool operator==(const MemoryUse&, const MemoryUse&) = default;
 };
 
-enum class ProcessKind { Compute, Graphics, ComputeAndGraphics };
+/// Mps: computes through NVIDIA's Multi-Process Service.
+enum class ProcessKind { Compute, Graphics, ComputeAndGraphics, Mps };
 [[nodiscard]] std::string_view to_string(ProcessKind kind);
 
-/// The memory one process holds on one device.
+/// What became of a process that the driver lists. Drivers list some for a while after their end. Unseen: it runs in a
+/// PID namespace that cannot be looked into from here, or the kernel hides it, so that its number means nothing here.
+enum class ProcessPresence { Alive, Zombie, Gone, Unseen };
+[[nodiscard]] std::string_view to_string(ProcessPresence presence);
+
+/// The memory one process holds on one device. Only one that is Alive and has `start_ticks` may ever be signalled.
 struct ProcessMemory {
-  pid_t pid = 0;
+  pid_t pid = 0;  ///< In our own PID namespace where that is known, else the driver's number.
   std::optional<std::uint64_t> start_ticks;  ///< Start time in clock ticks after boot, read when measured; with the
                                              ///< PID it names the process. Empty if the process cannot be seen.
   std::optional<Bytes> used;                 ///< Empty where the driver does not say (WSL, some virtual machines).
   ProcessKind kind = ProcessKind::Compute;
   std::string name;  ///< Command name, empty if the process cannot be seen.
+  ProcessPresence presence = ProcessPresence::Unseen;
+  std::optional<pid_t> driver_pid = {};  ///< The driver's number, which is the host's, where `pid` is another.
 
   friend bool operator==(const ProcessMemory&, const ProcessMemory&) = default;
 };
@@ -71,6 +82,7 @@ struct ProcessList {
   TimeStamp time;
   std::vector<ProcessMemory> entries;
   std::string reason;
+  std::string used_reason = {};  ///< Why some entries have no `used`; empty when all have.
 
   /// Sum over the entries; empty if the list failed or any entry's use is not known.
   [[nodiscard]] std::optional<Bytes> attributed() const;
@@ -87,6 +99,7 @@ struct Reading {
   std::optional<MemoryUse> memory;
   std::string reason;
   std::shared_ptr<const ProcessList> processes;  ///< Null unless the source was asked for it.
+  std::vector<DeviceEvent> events = {};          ///< What the driver reported since the last reading of this device.
 
   [[nodiscard]] bool ok() const { return memory.has_value(); }
   /// used minus what the processes hold; may be negative (shared pages), empty where not known.

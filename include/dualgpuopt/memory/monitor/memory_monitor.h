@@ -56,12 +56,16 @@ class MemoryMonitor {
   /// Nothing happens if it does not run. It may be started again.
   void stop();
   [[nodiscard]] bool running() const;
+  /// Stops, and closes what is open at the driver, so that a GPU can be reset, repartitioned or unbound: open handles
+  /// forbid that. start() opens it again. Error (Unavailable): a call hangs and keeps the driver open.
+  [[nodiscard]] Result<void> release_driver();
 
   /// One round, read, judged and dispatched on the calling thread: for tests and replay. Not while running, and from
   /// one thread at a time. The report is good until the next step.
   const StepReport& step();
 
-  [[nodiscard]] const std::vector<Device>& devices() const;
+  /// In the order of their index. New ones appear while it runs; one that goes stays, and cannot be read.
+  [[nodiscard]] std::vector<Device> devices() const;
   [[nodiscard]] Provenance provenance() const;
   [[nodiscard]] std::string_view source_name() const;
   [[nodiscard]] const MonitorConfig& config() const;

@@ -20,6 +20,7 @@ struct PollingConfig {
   Duration shortest = std::chrono::milliseconds(100);  ///< When memory is running out.
   Duration longest = std::chrono::seconds(5);          ///< When nothing happens.
   Duration processes = std::chrono::seconds(5);        ///< Process lists, which cost the driver a thousand times more.
+  Duration rescan = std::chrono::minutes(5);           ///< New devices are looked for; sooner when one cannot be read.
 
   [[nodiscard]] static PollingConfig fixed(Duration interval);
 

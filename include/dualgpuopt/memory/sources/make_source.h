@@ -11,6 +11,7 @@ namespace dualgpuopt::memory {
 /// Opens `auto`, `nvml`, `sim:NAME-OR-FILE` or `trace:FILE`. `auto` tries real drivers only; when none answers, the
 /// error (Unavailable) lists what was tried and why each failed. An unknown name is InvalidArgument. `clock` must
 /// outlive the source.
-[[nodiscard]] Result<std::unique_ptr<MemorySource>> make_source(std::string_view spec, const Clock& clock);
+[[nodiscard]] Result<std::unique_ptr<MemorySource>> make_source(std::string_view spec, const Clock& clock,
+                                                                WakePolicy wake = WakePolicy::LeaveAsleep);
 
 }  // namespace dualgpuopt::memory

@@ -14,9 +14,13 @@ namespace dualgpuopt::memory {
 /// Memory is cheap (about 10 µs with NVML); the process list takes milliseconds and the driver's lock.
 enum class ReadDetail { Memory, MemoryAndProcesses };
 
+/// A laptop's GPU sleeps while nobody uses it. LeaveAsleep: it is listed by its PCI address, with a reason instead of
+/// numbers, until something else wakes it up.
+enum class WakePolicy { LeaveAsleep, Wake };
+
 /// A driver, a recording or a simulation. Contract:
-/// - calls come one at a time, though not always from the same thread; only while one read() hangs may read() of other
-///   devices overlap it, so what a read() changes belongs to its device alone;
+/// - calls come one at a time, though not always from the same thread; only while a call hangs may others overlap it,
+///   except that a device whose read() hangs is not read again;
 /// - a device that cannot be read is a Reading with its reason, never an exception or an invented number;
 /// - readings are stamped with the clock that the source was made with, a replayed one with its own recorded time;
 /// - a call may block as long as the driver does: callers that cannot wait use a supervised reader.
@@ -30,6 +34,10 @@ class MemorySource {
   /// The devices of this run, in the order of their index; calling it again looks again. Error: the source as a whole
   /// gives no answer.
   [[nodiscard]] virtual Result<std::vector<Device>> enumerate() = 0;
+  /// Closes what is open at the driver, so that a GPU can be reset, repartitioned or unbound; until the next
+  /// enumerate(), which opens it again, every reading is unavailable. Error (Unavailable): a call that hangs keeps it
+  /// open. Sources that hold nothing open have nothing to do.
+  [[nodiscard]] virtual Result<void> release() { return {}; }
   /// `gpu` is an index that the last enumerate() gave; any other is answered with an unavailable reading.
   [[nodiscard]] virtual Reading read(int gpu, ReadDetail detail) = 0;
 };
