@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <future>
 #include <thread>
@@ -17,30 +18,46 @@ constexpr Duration kShortestInterval = std::chrono::milliseconds(1);
 /// Of a driver that has opened, for the first readings.
 constexpr Duration kPatience = std::chrono::seconds(4);
 
+/// So many devices may fail to answer before the time for opening is over.
+constexpr int kLookupsInTime = 3;
+
 volatile std::sig_atomic_t stop_requested = 0;
 
 extern "C" void request_stop(int /*signal*/) { stop_requested = 1; }
 
+Result<Duration> parse_timeout(const SourceChoice& source) {
+  const auto parsed = parse_duration(source.timeout);
+  if (!parsed) return fail(Error(parsed.error()).with_context("--timeout"));
+  return *parsed;
+}
+
 Result<std::unique_ptr<MemoryMonitor>> open_now(const SourceChoice& source, const MonitorConfig& config) {
   auto clock = std::make_shared<SystemClock>();
-  auto opened = make_source(source.source, *clock, source.wake ? WakePolicy::Wake : WakePolicy::LeaveAsleep);
+  const auto timeout = parse_timeout(source);
+  if (!timeout) return fail(timeout.error());
+  SourceSettings settings{source.wake ? WakePolicy::Wake : WakePolicy::LeaveAsleep};
+  settings.patience = std::min(settings.patience, *timeout / kLookupsInTime);
+  auto opened = make_source(source.source, *clock, settings);
   if (!opened) return fail(std::move(opened.error()));
   return MemoryMonitor::create(std::move(*opened), clock, config);
+}
+
+bool is_incomplete(const Snapshot& snapshot) {
+  return std::any_of(snapshot.devices.begin(), snapshot.devices.end(),
+                     [](const DeviceSnapshot& device) { return device.is_awaited; });
 }
 
 Result<std::shared_ptr<const Snapshot>> look(const SourceChoice& source, const MonitorConfig& config) {
   const auto monitor = open_now(source, config);
   if (!monitor) return fail(monitor.error());
   (*monitor)->start();
+  const SystemClock clock;
   auto snapshot = (*monitor)->wait_for_snapshot(0, kPatience);
+  while (is_incomplete(*snapshot) && clock.now().time_since_epoch() < kPatience) {
+    snapshot = (*monitor)->wait_for_snapshot(snapshot->sequence, kPatience - clock.now().time_since_epoch());
+  }
   (*monitor)->stop();
   return snapshot;
-}
-
-Result<Duration> parse_timeout(const SourceChoice& source) {
-  const auto parsed = parse_duration(source.timeout);
-  if (!parsed) return fail(Error(parsed.error()).with_context("--timeout"));
-  return *parsed;
 }
 
 bool is_usage(ErrorCode code) { return code == ErrorCode::InvalidArgument || code == ErrorCode::ParseFailed; }

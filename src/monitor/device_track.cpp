@@ -94,6 +94,7 @@ DeviceSnapshot DeviceTrack::snapshot(MonoTime now, Duration stale_after) const {
     shot.reason = silence_.empty() ? "not read yet" : silence_;
     shot.reading.reason = shot.reason;
     shot.status = DeviceStatus::Unavailable;
+    shot.is_awaited = silence_.empty();
   } else if (now - last_good_.time.mono >= stale_after || !silence_.empty()) {
     shot.status = DeviceStatus::Stale;
     shot.reason =

@@ -52,8 +52,8 @@ SourceResult open_trace(std::string_view file, const Clock& clock) {
 }
 
 /// The source of a driver, if it has any device.
-SourceResult open_with_devices(const SourceDriver& driver, const Clock& clock, WakePolicy wake) {
-  auto source = driver.open(clock, wake);
+SourceResult open_with_devices(const SourceDriver& driver, const Clock& clock, const SourceSettings& settings) {
+  auto source = driver.open(clock, settings);
   if (!source) return source;
   const auto devices = (*source)->enumerate();
   if (!devices) return fail(devices.error());
@@ -70,25 +70,28 @@ std::string_view after_prefix(std::string_view spec, std::string_view prefix) {
 
 std::vector<SourceDriver> source_drivers() {
   return {
-      {"nvml", [](const Clock& clock, WakePolicy wake) { return open_nvml(clock, {"", "/", wake}); }},
+      {"nvml",
+       [](const Clock& clock, const SourceSettings& settings) {
+         return open_nvml(clock, {"", "/", settings});
+       }},
   };
 }
 
-SourceResult open_first(const std::vector<SourceDriver>& drivers, const Clock& clock, WakePolicy wake) {
+SourceResult open_first(const std::vector<SourceDriver>& drivers, const Clock& clock, const SourceSettings& settings) {
   std::vector<std::string> attempts;
   for (const auto& driver : drivers) {
-    auto source = open_with_devices(driver, clock, wake);
+    auto source = open_with_devices(driver, clock, settings);
     if (source) return source;
     attempts.push_back(fmt::format("{}: {}", driver.name, source.error().describe()));
   }
   return fail(ErrorCode::Unavailable, fmt::format("no GPU was found; tried {}", fmt::join(attempts, "; ")));
 }
 
-SourceResult make_source(std::string_view spec, const Clock& clock, WakePolicy wake,
+SourceResult make_source(std::string_view spec, const Clock& clock, const SourceSettings& settings,
                          const std::vector<SourceDriver>& drivers) {
-  if (spec == kAuto) return open_first(drivers, clock, wake);
+  if (spec == kAuto) return open_first(drivers, clock, settings);
   for (const auto& driver : drivers) {
-    if (spec == driver.name) return driver.open(clock, wake);
+    if (spec == driver.name) return driver.open(clock, settings);
   }
   if (const auto scenario = after_prefix(spec, kSimulatedPrefix); !scenario.empty()) {
     return open_simulated(scenario, clock);
@@ -97,8 +100,8 @@ SourceResult make_source(std::string_view spec, const Clock& clock, WakePolicy w
   return refuse_spec(spec, drivers);
 }
 
-SourceResult make_source(std::string_view spec, const Clock& clock, WakePolicy wake) {
-  return make_source(spec, clock, wake, source_drivers());
+SourceResult make_source(std::string_view spec, const Clock& clock, const SourceSettings& settings) {
+  return make_source(spec, clock, settings, source_drivers());
 }
 
 }  // namespace dualgpuopt::memory

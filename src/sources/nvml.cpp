@@ -35,7 +35,11 @@ Result<MemoryUse> without_estimate(const Error& refusal, const Error& problem) {
 class NvmlSource final : public MemorySource {
  public:
   NvmlSource(std::shared_ptr<Session> session, const Clock& clock, NvmlOptions options)
-      : clock_(clock), options_(std::move(options)), pids_(options_.root), session_(std::move(session)) {}
+      : clock_(clock),
+        options_(std::move(options)),
+        pids_(options_.root),
+        lookups_(options_.settings.patience),
+        session_(std::move(session)) {}
 
   [[nodiscard]] std::string_view name() const override { return "nvml"; }
   [[nodiscard]] Provenance provenance() const override { return Provenance::Driver; }
@@ -65,6 +69,7 @@ class NvmlSource final : public MemorySource {
   const Clock& clock_;
   const NvmlOptions options_;
   const DriverPids pids_;
+  nvml::Lookups lookups_;
 
   Mutex mutex_;
   std::shared_ptr<Session> session_ DUALGPUOPT_GUARDED_BY(mutex_);
@@ -103,7 +108,7 @@ Result<std::shared_ptr<Session>> NvmlSource::usable_session() {
 }
 
 Result<std::vector<Device>> NvmlSource::enumerate_in(const std::shared_ptr<Session>& session) {
-  auto found = nvml::look_for_devices(session->library(), options_.root, options_.wake);
+  auto found = nvml::look_for_devices(session, options_.root, options_.settings.wake, lookups_);
   if (!found) return fail(std::move(found.error()));
   for (const auto& each : *found) {
     if (each.handle != nullptr) session->watch(each.handle);

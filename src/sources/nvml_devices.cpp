@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 
 #include "sources/pci_gpus.h"
 
@@ -47,31 +49,8 @@ NvmlDevice found_gpu(const Library& library, unsigned index, Answer<Handle> hand
   NvmlDevice gpu;
   gpu.index = index;
   gpu.handle = *handle;
-  gpu.device = describe_device(library, *handle, kind_of_gpu(library, *handle, gpu.memory_call));
+  gpu.device = describe_device(library, *handle, DeviceKind::Gpu);
   return gpu;
-}
-
-NvmlDevice gpu_on_bus(const Library& library, unsigned index, const PciGpu& place) {
-  auto gpu = place.state == PowerState::Suspended ? nameless_gpu(index, kAsleep)
-                                                  : found_gpu(library, index, library.device_at(place.address));
-  gpu.device.pci_address = place.address;
-  return gpu;
-}
-
-Result<std::vector<NvmlDevice>> look_for_gpus(const Library& library) {
-  const auto count = library.device_count();
-  if (!count) return fail(ErrorCode::Unavailable, library.describe(count.error()));
-  std::vector<NvmlDevice> gpus;
-  for (unsigned index = 0; index < *count; ++index) {
-    gpus.push_back(found_gpu(library, index, library.device(index)));
-  }
-  return gpus;
-}
-
-std::vector<NvmlDevice> look_on_bus(const Library& library, const std::vector<PciGpu>& bus) {
-  std::vector<NvmlDevice> gpus;
-  for (const auto& place : bus) gpus.push_back(gpu_on_bus(library, static_cast<unsigned>(gpus.size()), place));
-  return gpus;
 }
 
 /// The instances of a partitioned GPU. Slots may be empty, with others after them.
@@ -91,6 +70,62 @@ std::vector<NvmlDevice> look_for_instances(const Library& library, const NvmlDev
     instances.push_back(std::move(instance));
   }
   return instances;
+}
+
+/// The GPU with its kind, and its instances.
+std::vector<NvmlDevice> looked_into(const Library& library, NvmlDevice gpu) {
+  gpu.device.kind = kind_of_gpu(library, gpu.handle, gpu.memory_call);
+  auto instances = look_for_instances(library, gpu);
+  instances.insert(instances.begin(), std::move(gpu));
+  return instances;
+}
+
+/// Finds a GPU's handle: by index or by its place on the bus.
+using FindHandle = std::function<Answer<Handle>(const Library&)>;
+
+/// One GPU and its instances, without waiting for it for ever. Who it is comes first, so that one that hangs later is
+/// known at least.
+std::vector<NvmlDevice> look_up(const std::shared_ptr<const Session>& session, unsigned index, const FindHandle& find,
+                                Lookups& lookups) {
+  const auto identified = lookups.run(2 * index, [session, index, find] {
+    const auto& library = session->library();
+    return std::vector{found_gpu(library, index, find(library))};
+  });
+  if (!identified) {
+    return {nameless_gpu(index, fmt::format("the driver has not answered for {} when asked which GPU this is",
+                                            format_duration(lookups.patience())))};
+  }
+  const auto& gpu = identified->front();
+  if (gpu.handle == nullptr) return *identified;
+  return lookups.run(2 * index + 1, [session, gpu] { return looked_into(session->library(), gpu); })
+      .value_or(*identified);
+}
+
+std::vector<NvmlDevice> look_up_on_bus(const std::shared_ptr<const Session>& session, unsigned index,
+                                       const PciGpu& place, Lookups& lookups) {
+  const auto find = [address = place.address](const Library& library) { return library.device_at(address); };
+  auto found = place.state == PowerState::Suspended ? std::vector{nameless_gpu(index, kAsleep)}
+                                                    : look_up(session, index, find, lookups);
+  found.front().device.pci_address = place.address;
+  return found;
+}
+
+/// Every GPU with its instances behind it.
+Result<std::vector<NvmlDevice>> look_up_all(const std::shared_ptr<const Session>& session,
+                                            const std::vector<PciGpu>& only, Lookups& lookups) {
+  std::vector<NvmlDevice> all;
+  const auto add = [&all](std::vector<NvmlDevice> found) {
+    std::move(found.begin(), found.end(), std::back_inserter(all));
+  };
+  for (unsigned index = 0; index < only.size(); ++index) add(look_up_on_bus(session, index, only[index], lookups));
+  if (!only.empty()) return all;
+  const auto count = session->library().device_count();
+  if (!count) return fail(ErrorCode::Unavailable, session->library().describe(count.error()));
+  for (unsigned index = 0; index < *count; ++index) {
+    add(look_up(
+        session, index, [index](const Library& library) { return library.device(index); }, lookups));
+  }
+  return all;
 }
 
 void note_which_may_suspend(std::vector<NvmlDevice>& gpus, const std::vector<PciGpu>& bus) {
@@ -137,24 +172,15 @@ void take_place(NvmlDevice& known, NvmlDevice found) {
 
 }  // namespace
 
-Result<std::vector<NvmlDevice>> look_for_devices(const Library& library, const std::filesystem::path& root,
-                                                 WakePolicy wake) {
-  const auto bus = nvidia_pci_gpus(root);
+Result<std::vector<NvmlDevice>> look_for_devices(const std::shared_ptr<const Session>& session,
+                                                 const std::filesystem::path& root, WakePolicy wake, Lookups& lookups) {
+  const auto bus = wake == WakePolicy::Wake ? std::vector<PciGpu>() : nvidia_pci_gpus(root);
   const bool some_sleep =
       std::any_of(bus.begin(), bus.end(), [](const PciGpu& gpu) { return gpu.state == PowerState::Suspended; });
-  std::vector<NvmlDevice> devices;
-  if (some_sleep && wake == WakePolicy::LeaveAsleep) {
-    devices = look_on_bus(library, bus);
-  } else {
-    auto gpus = look_for_gpus(library);
-    if (!gpus) return gpus;
-    devices = std::move(*gpus);
-  }
-  if (wake == WakePolicy::LeaveAsleep) note_which_may_suspend(devices, bus);
-  const auto gpus = devices.size();
-  for (std::size_t gpu = 0; gpu < gpus; ++gpu) {
-    for (auto& instance : look_for_instances(library, devices[gpu])) devices.push_back(std::move(instance));
-  }
+  auto devices = look_up_all(session, some_sleep ? bus : std::vector<PciGpu>(), lookups);
+  if (!devices) return devices;
+  std::stable_partition(devices->begin(), devices->end(), is_whole_gpu);
+  note_which_may_suspend(*devices, bus);
   return devices;
 }
 

@@ -10,6 +10,8 @@
 #include "dualgpuopt/memory/sources/nvml.h"
 #include "sources/nvml_library.h"
 #include "sources/nvml_memory.h"
+#include "sources/nvml_session.h"
+#include "sources/patient_lookups.h"
 
 namespace dualgpuopt::memory::nvml {
 
@@ -26,12 +28,15 @@ struct NvmlDevice {
   bool may_suspend = false;                 ///< Look whether it sleeps before asking.
 };
 
+using Lookups = PatientLookups<std::vector<NvmlDevice>>;
+
 /// What there is now: first the GPUs in the order that NVIDIA's tools show, then the MIG instances. A GPU whose look-up
 /// fails is there, without a name and with the reason. With WakePolicy::LeaveAsleep GPUs that sleep are not looked up:
-/// they are known by their PCI address alone, and their place is the one that the bus gives them. Error (Unavailable):
-/// the driver's words.
-[[nodiscard]] Result<std::vector<NvmlDevice>> look_for_devices(const Library& library,
-                                                               const std::filesystem::path& root, WakePolicy wake);
+/// they are known by their PCI address alone, and their place is the one that the bus gives them. One that does not
+/// answer within the patience of `lookups` is there with that as its reason. Error (Unavailable): the driver's words.
+[[nodiscard]] Result<std::vector<NvmlDevice>> look_for_devices(const std::shared_ptr<const Session>& session,
+                                                               const std::filesystem::path& root, WakePolicy wake,
+                                                               Lookups& lookups);
 
 /// Joins what was found with what was known before, so that a device keeps its place, `Device::gpu`, for as long as
 /// this run lasts: known by its UUID, or by its PCI address where it has none, or, if its look-up failed and as many

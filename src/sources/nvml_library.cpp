@@ -58,6 +58,12 @@ bool has_wide_entries(const std::string& version) {
   return numbers && numbers->first == 535 && numbers->second >= 43 && numbers->second < 86;
 }
 
+/// Since R510 (https://github.com/NVIDIA/gpu-operator/issues/348).
+bool contains_reserve(const std::string& version) {
+  const auto numbers = branch_and_release(version);
+  return !numbers || numbers->first >= 510;
+}
+
 std::string loader_message() {
   const auto* message = ::dlerror();
   return message != nullptr ? message : "the loader gives no reason";
@@ -85,7 +91,9 @@ Result<Library> Library::open(const std::filesystem::path& file) {
 }
 
 Library::Library(Library&& other) noexcept
-    : loaded_(std::exchange(other.loaded_, nullptr)), functions_(other.functions_) {}
+    : loaded_(std::exchange(other.loaded_, nullptr)),
+      functions_(other.functions_),
+      v1_contains_reserve_(other.v1_contains_reserve_) {}
 
 Library::~Library() {
   if (loaded_ != nullptr) ::dlclose(loaded_);
@@ -147,7 +155,9 @@ std::string Library::missing() const {
 Code Library::init() {
   const auto code = functions_.init_with_flags != nullptr ? functions_.init_with_flags(0) : functions_.init();
   if (code != Code::Success) return code;
-  if (has_wide_entries(driver_version().value_or(""))) resolve_process_lists(WideEntries::BehindV3);
+  const auto version = driver_version().value_or("");
+  if (has_wide_entries(version)) resolve_process_lists(WideEntries::BehindV3);
+  v1_contains_reserve_ = contains_reserve(version);
   return code;
 }
 

@@ -48,6 +48,9 @@ class Library {
   /// "00000000:01:00.0", as the driver's tools print it.
   [[nodiscard]] Answer<std::string> pci_address(Handle device) const;
 
+  /// Whether memory_v1() counts the driver's own reserve as used, as drivers do since R510. Older ones leave it out of
+  /// used and of total. A driver that does not tell its version is taken for a newer one.
+  [[nodiscard]] bool v1_contains_reserve() const { return v1_contains_reserve_; }
   [[nodiscard]] Answer<MemoryV1> memory_v1(Handle device) const;
   [[nodiscard]] Answer<MemoryV2> memory_v2(Handle device) const;
 
@@ -118,6 +121,7 @@ class Library {
 
   void* loaded_;
   Functions functions_;
+  bool v1_contains_reserve_ = true;
 };
 
 }  // namespace dualgpuopt::memory::nvml

@@ -24,8 +24,8 @@ Result<MemoryUse> checked(MemoryUse use) {
 
 }  // namespace
 
-Result<MemoryUse> to_memory_use(const MemoryV1& memory) {
-  return checked({memory.used, memory.total, memory.free, std::nullopt, UsedMeaning::WithReserved});
+Result<MemoryUse> to_memory_use(const MemoryV1& memory, UsedMeaning meaning) {
+  return checked({memory.used, memory.total, memory.free, std::nullopt, meaning});
 }
 
 Result<MemoryUse> to_memory_use(const MemoryV2& memory) {
@@ -41,7 +41,8 @@ Result<MemoryUse> read_memory(const Library& library, Handle device, MemoryCall&
     if (is_lasting_refusal(refusal)) first = MemoryCall::V1;
   }
   const auto memory = library.memory_v1(device);
-  if (memory) return to_memory_use(*memory);
+  const auto meaning = library.v1_contains_reserve() ? UsedMeaning::WithReserved : UsedMeaning::WithoutReserved;
+  if (memory) return to_memory_use(*memory, meaning);
   const auto reason = is_lasting_refusal(refusal) ? memory.error() : refusal;
   return fail(reason == Code::NotSupported ? ErrorCode::Unsupported : ErrorCode::Unavailable, library.describe(reason));
 }

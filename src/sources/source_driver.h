@@ -13,7 +13,7 @@ namespace dualgpuopt::memory {
 /// A real driver: the word that names it after --source, and how to open it.
 struct SourceDriver {
   std::string_view name;
-  std::function<Result<std::unique_ptr<MemorySource>>(const Clock&, WakePolicy)> open;
+  std::function<Result<std::unique_ptr<MemorySource>>(const Clock&, const SourceSettings&)> open;
 };
 
 /// All that there are, in the order in which `auto` tries them. A new driver is one line there.
@@ -22,10 +22,11 @@ struct SourceDriver {
 /// The first of `drivers` that opens and has at least one device; else Unavailable with one clause for each of them:
 /// what was tried and why it failed.
 [[nodiscard]] Result<std::unique_ptr<MemorySource>> open_first(const std::vector<SourceDriver>& drivers,
-                                                               const Clock& clock, WakePolicy wake);
+                                                               const Clock& clock, const SourceSettings& settings);
 
 /// make_source() with these drivers instead of source_drivers().
-[[nodiscard]] Result<std::unique_ptr<MemorySource>> make_source(std::string_view spec, const Clock& clock, WakePolicy wake,
+[[nodiscard]] Result<std::unique_ptr<MemorySource>> make_source(std::string_view spec, const Clock& clock,
+                                                                const SourceSettings& settings,
                                                                 const std::vector<SourceDriver>& drivers);
 
 }  // namespace dualgpuopt::memory

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 EVERY_GENERATION = ("470", "510", "535.43", "550", "580")
-WITH_MEMORY_V2 = ("510", "535.43", "550", "580")
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,10 @@ def cases(scenario: str, devices: int, generations: tuple[str, ...] = EVERY_GENE
 
 
 PLAIN = cases("plain", devices=3)
+OLDEST = cases("plain", devices=3, generations=("418",))  # before the suffixes; nvidia-ml-py does not load it
 MPS = cases("mps", devices=1)
 MIG = cases("mig", devices=4)
 WSL = cases("wsl", devices=1)
 GB10 = cases("gb10", devices=1, generations=("580",))
-LOST = cases("lost", devices=2, generations=("550",))
+LOOKUPS = ("15", "999")  # what drivers answer when a lost GPU is looked up
 EIGHT = cases("eight", devices=8, generations=("550",))

@@ -22,7 +22,7 @@ import pyte
 import nvtop_screen
 
 COLUMNS, LINES = 200, 120
-DEADLINE_S = 20.0
+DEADLINE_S = 10.0
 # nvtop writes a whole frame at once, ten times a second; a gap as long as this lies between two frames.
 GAP_S = 0.03
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import unittest
+from dataclasses import replace
 from typing import Any
 
 import cases
@@ -75,14 +76,25 @@ class Nvitop(ClientCase):
                 self.assertAlmostEqual(device.free or 0, free, delta=free // 10)
 
     def test_a_lost_gpu_has_no_numbers(self) -> None:
-        for case in cases.LOST:
-            with self.subTest(case=str(case)), stage.staged(self.workshop, case.scenario, case.generation) as on:
+        for lookup in cases.LOOKUPS:
+            with self.subTest(lookup=lookup), stage.staged(self.workshop, "lost", "550") as on:
+                on.change("lookup = 15", f"lookup = {lookup}")
                 there, lost = self.gpumem(on)
                 shown = self.shown(on)
                 nameless = shown.pop("index 1")
                 self.assertEqual((nameless["memory"], nameless["processes"]), (NOTHING, {}))
                 self.assertEqual(shown, {there.uuid: expected(there)})
                 self.assertFalse(lost.is_readable)
+
+    def test_it_does_not_ask_for_processes_behind_mps(self) -> None:
+        """gpumem does, and `clients.pynvml` agrees with it; of the other two lists nvitop says the same."""
+        for case in cases.MPS:
+            with self.subTest(case=str(case)), stage.staged(self.workshop, case.scenario, case.generation) as on:
+                (device,) = self.gpumem(on)
+                listed = device.processes or {}
+                self.assertEqual(sorted(process.kind for process in listed.values()), ["compute", "mps", "mps"])
+                others = {pid: process for pid, process in listed.items() if process.kind != "mps"}
+                self.assert_agree(self.shown(on), {device.uuid: expected(replace(device, processes=others))}, 1)
 
     def test_it_uses_what_the_generation_has(self) -> None:
         """Else it would prove less than it seems to."""

@@ -24,6 +24,9 @@ TEST_F(DeviceTrackTest, IsUnavailableBeforeTheFirstReading) {
   EXPECT_EQ(shot.status, DeviceStatus::Unavailable);
   EXPECT_EQ(shot.reason, "not read yet");
   EXPECT_FALSE(shot.reading.ok());
+  EXPECT_TRUE(shot.is_awaited);
+  track_.set_silence("the driver has not answered for 3 s");
+  EXPECT_FALSE(track_.snapshot(MonoTime(3s), 2s).is_awaited) << "given up";
 }
 
 TEST_F(DeviceTrackTest, TakesOnlyWhatIsNews) {

@@ -17,7 +17,7 @@ using ::testing::StartsWith;
 
 /// A driver that answers with a simulated source of so many devices.
 SourceDriver answering(std::string_view name, std::size_t devices) {
-  return {name, [devices](const Clock& clock, WakePolicy) -> Result<std::unique_ptr<MemorySource>> {
+  return {name, [devices](const Clock& clock, const SourceSettings&) -> Result<std::unique_ptr<MemorySource>> {
             Scenario scenario;
             scenario.devices.resize(devices);
             return std::make_unique<SimulatedSource>(std::move(scenario), clock);
@@ -25,7 +25,7 @@ SourceDriver answering(std::string_view name, std::size_t devices) {
 }
 
 SourceDriver failing(std::string_view name, std::string reason) {
-  return {name, [reason](const Clock&, WakePolicy) -> Result<std::unique_ptr<MemorySource>> {
+  return {name, [reason](const Clock&, const SourceSettings&) -> Result<std::unique_ptr<MemorySource>> {
             return fail(ErrorCode::Unavailable, reason);
           }};
 }
@@ -42,7 +42,7 @@ class MuteSource final : public MemorySource {
 };
 
 SourceDriver mute(std::string_view name) {
-  return {name, [](const Clock&, WakePolicy) -> Result<std::unique_ptr<MemorySource>> {
+  return {name, [](const Clock&, const SourceSettings&) -> Result<std::unique_ptr<MemorySource>> {
             return std::make_unique<MuteSource>();
           }};
 }
@@ -50,13 +50,13 @@ SourceDriver mute(std::string_view name) {
 class MakeSource : public ::testing::Test {
  protected:
   Error error_of(std::string_view spec, const std::vector<SourceDriver>& drivers = {failing("nvml", "no")}) {
-    auto source = make_source(spec, clock_, WakePolicy::LeaveAsleep, drivers);
+    auto source = make_source(spec, clock_, {}, drivers);
     EXPECT_FALSE(source) << spec;
     return source ? Error(ErrorCode::InvalidArgument, "no error") : source.error();
   }
 
   std::size_t devices_of(std::string_view spec, const std::vector<SourceDriver>& drivers = {failing("nvml", "no")}) {
-    auto source = make_source(spec, clock_, WakePolicy::LeaveAsleep, drivers);
+    auto source = make_source(spec, clock_, {}, drivers);
     EXPECT_TRUE(source) << source.error().describe();
     return source ? (*source)->enumerate()->size() : 0;
   }
@@ -104,7 +104,7 @@ TEST_F(MakeSource, RefusesUnknownWordsWithTheValidOnes) {
 }
 
 TEST_F(MakeSource, OpensBuiltInScenarios) {
-  auto source = make_source("sim:demo", clock_, WakePolicy::LeaveAsleep, {});
+  auto source = make_source("sim:demo", clock_, {}, {});
   ASSERT_TRUE(source) << source.error().describe();
   EXPECT_EQ((*source)->name(), "sim");
   EXPECT_EQ((*source)->provenance(), Provenance::Simulated);
@@ -131,7 +131,7 @@ TEST_F(MakeSource, HandsOnWhatIsWrongInAScenarioFile) {
 
 TEST_F(MakeSource, OpensTraces) {
   const auto file = written("make_source_test.csv", "t_s,gpu,used_bytes,total_bytes\n0,0,10,100\n0,1,10,100\n");
-  auto source = make_source("trace:" + file.string(), clock_, WakePolicy::LeaveAsleep, {});
+  auto source = make_source("trace:" + file.string(), clock_, {}, {});
   ASSERT_TRUE(source) << source.error().describe();
   EXPECT_EQ((*source)->name(), "trace");
   EXPECT_EQ((*source)->enumerate()->size(), 2U);

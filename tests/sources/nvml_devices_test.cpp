@@ -19,8 +19,14 @@ std::vector<Device> devices_of(const std::vector<NvmlDevice>& found) {
   return devices;
 }
 
+Result<std::vector<NvmlDevice>> look(const Stage& stage, const std::filesystem::path& root = "/nowhere",
+                                     WakePolicy wake = WakePolicy::LeaveAsleep) {
+  Lookups lookups(std::chrono::minutes(1));
+  return look_for_devices(Session::open(stage.fake.path()).value(), root, wake, lookups);
+}
+
 std::vector<NvmlDevice> enumerate(const Stage& stage, std::vector<NvmlDevice> before = {}) {
-  return join_devices(std::move(before), look_for_devices(stage.library, "/nowhere", WakePolicy::LeaveAsleep).value());
+  return join_devices(std::move(before), look(stage).value());
 }
 
 NvmlFakeDevice fake_instance(const char* uuid) {
@@ -142,7 +148,7 @@ TEST(NvmlDevices, IsEmptyWithoutGpus) {
 TEST(NvmlDevices, FailsAsAWholeOnlyIfThereIsNoCount) {
   const Stage stage{};
   stage.fake.force(kNvmlFakeCount, 999);
-  const auto found = look_for_devices(stage.library, "/nowhere", WakePolicy::LeaveAsleep);
+  const auto found = look(stage);
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code(), ErrorCode::Unavailable);
   EXPECT_THAT(found.error().message(), HasSubstr("NVML code 999"));
@@ -214,7 +220,7 @@ std::initializer_list<NvmlFakeDevice> gpus_on_bus() {
 TEST(NvmlDevices, LeavesASleepingGpuAlone) {
   const auto tree = bus_with("suspended\n");
   const Stage stage(gpus_on_bus());
-  const auto found = join_devices({}, look_for_devices(stage.library, tree.root(), WakePolicy::LeaveAsleep).value());
+  const auto found = join_devices({}, look(stage, tree.root()).value());
   ASSERT_THAT(found, SizeIs(2));
   EXPECT_EQ(found[0].device.key, "GPU-a");
   EXPECT_TRUE(found[0].may_suspend);
@@ -227,7 +233,7 @@ TEST(NvmlDevices, LeavesASleepingGpuAlone) {
 TEST(NvmlDevices, WakesASleepingGpuWhenTold) {
   const auto tree = bus_with("suspended\n");
   const Stage stage(gpus_on_bus());
-  const auto found = look_for_devices(stage.library, tree.root(), WakePolicy::Wake).value();
+  const auto found = look(stage, tree.root(), WakePolicy::Wake).value();
   EXPECT_EQ(found[1].device.uuid, "GPU-b");
   EXPECT_FALSE(found[1].may_suspend);
 }
@@ -236,9 +242,8 @@ TEST(NvmlDevices, KeepsAGpuInItsPlaceWhenItWakesUp) {
   const Stage stage(gpus_on_bus());
   const auto asleep = bus_with("suspended\n");
   const auto awake = bus_with("active\n");
-  const auto before = join_devices({}, look_for_devices(stage.library, asleep.root(), WakePolicy::LeaveAsleep).value());
-  const auto after =
-      join_devices(before, look_for_devices(stage.library, awake.root(), WakePolicy::LeaveAsleep).value());
+  const auto before = join_devices({}, look(stage, asleep.root()).value());
+  const auto after = join_devices(before, look(stage, awake.root()).value());
   ASSERT_THAT(after, SizeIs(2));
   EXPECT_EQ(after[1].device.gpu, 1);
   EXPECT_EQ(after[1].device.key, "00000000:41:00.0") << "known under it in this run";

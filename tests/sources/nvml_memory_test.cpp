@@ -25,15 +25,25 @@ TEST(NvmlMemory, KeepsTheReserveApartWhereTheDriverDoes) {
   EXPECT_EQ(stage.fake.calls(kNvmlFakeMemoryV1), 0U);
 }
 
-TEST(NvmlMemory, SaysThatOldDriversCountTheReserveAsUsed) {
-  const Stage stage({fake_gpu("GPU-1", 24_GiB, 512_MiB, 6_GiB)}, NvmlGeneration::R470);
+TEST(NvmlMemory, SaysThatTheOldCallCountsTheReserveAsUsed) {
+  const Stage stage({fake_gpu("GPU-1", 24_GiB, 512_MiB, 6_GiB)}, NvmlGeneration::R510);
+  stage.fake.force(0, kNvmlFakeMemoryV2, 13);
   auto first = MemoryCall::V2;
   const auto memory = read_memory(stage.library, stage.gpu(0), first);
   ASSERT_TRUE(memory) << memory.error().describe();
-  EXPECT_EQ(memory->used, 6656_MiB);
-  EXPECT_EQ(memory->free, 17920_MiB);
-  EXPECT_FALSE(memory->reserved);
-  EXPECT_EQ(memory->used_meaning, UsedMeaning::WithReserved);
+  EXPECT_EQ(*memory, (MemoryUse{6656_MiB, 24_GiB, 17920_MiB, std::nullopt, UsedMeaning::WithReserved}));
+}
+
+TEST(NvmlMemory, KnowsThatDriversBeforeR510LeaveTheReserveOut) {
+  for (const auto generation : {NvmlGeneration::R470, NvmlGeneration::R418}) {
+    const Stage stage({fake_gpu("GPU-1", 24_GiB, 512_MiB, 6_GiB)}, generation);
+    stage.fake.change([](NvmlFakeState& state) { state.v1_without_reserved = 1; });
+    auto first = MemoryCall::V2;
+    const auto memory = read_memory(stage.library, stage.gpu(0), first);
+    ASSERT_TRUE(memory) << memory.error().describe();
+    EXPECT_EQ(*memory, (MemoryUse{6_GiB, 24064_MiB, 17920_MiB, std::nullopt, UsedMeaning::WithoutReserved}));
+    EXPECT_EQ(memory->occupied(), 6_GiB);
+  }
 }
 
 TEST(NvmlMemory, RemembersARefusalThatLasts) {
@@ -89,8 +99,13 @@ TEST(NvmlMemory, TellsADeviceWithoutACountFromOneThatFails) {
 }
 
 TEST(NvmlMemory, DoesNotBelieveImpossibleNumbers) {
-  const auto problem = [](const auto& memory) {
-    const auto use = to_memory_use(memory);
+  const auto problem = []<typename Memory>(const Memory& memory) {
+    const auto use = [&] {
+      if constexpr (std::is_same_v<Memory, MemoryV1>)
+        return to_memory_use(memory, UsedMeaning::WithReserved);
+      else
+        return to_memory_use(memory);
+    }();
     return use ? "none" : use.error().describe();
   };
   EXPECT_THAT(problem(MemoryV1{0, 0, 0}), HasSubstr("impossible numbers (total 0 B, used 0 B, free 0 B"));

@@ -32,6 +32,9 @@ class NvmlSource : public ::testing::Test {
     source_ = std::move(*source);
     ASSERT_TRUE(source_->enumerate());
   }
+  void wait_until_closed() {
+    while (fake_->look([](NvmlFakeState& state) { return state.initialised; }) != 0) std::this_thread::yield();
+  }
   Reading read(int gpu) { return source_->read(gpu, ReadDetail::Memory); }
   Reading read_all(int gpu) { return source_->read(gpu, ReadDetail::MemoryAndProcesses); }
 
@@ -60,8 +63,10 @@ TEST_F(NvmlSource, GivesAReadingOfEachDevice) {
 
 TEST_F(NvmlSource, ReadsOldDriversInTheirMeaning) {
   open({fake_gpu("GPU-a", 24_GiB, 512_MiB, 6_GiB)}, NvmlGeneration::R418);
-  EXPECT_EQ(read(0).memory->used, 6656_MiB);
-  EXPECT_EQ(read(0).memory->used_meaning, UsedMeaning::WithReserved);
+  fake_->change([](NvmlFakeState& state) { state.v1_without_reserved = 1; });
+  EXPECT_EQ(read(0).memory->used, 6_GiB);
+  EXPECT_EQ(read(0).memory->total, 24064_MiB);
+  EXPECT_EQ(read(0).memory->used_meaning, UsedMeaning::WithoutReserved);
 }
 
 TEST_F(NvmlSource, ReadsProcessesOnlyWhenAsked) {
@@ -176,6 +181,26 @@ TEST_F(NvmlSource, ClosesADriverThatHasGoneAwayAndOpensItAgain) {
   EXPECT_EQ(fake_->look([](NvmlFakeState& state) { return state.initialised; }), 1);
 }
 
+TEST_F(NvmlSource, ListsTheOthersWhenAGpuDoesNotAnswer) {
+  fake_ = std::make_unique<FakeNvml>(
+      std::initializer_list<NvmlFakeDevice>{fake_gpu("GPU-a", 24_GiB, 0, 6_GiB), fake_gpu("GPU-b", 24_GiB, 0, 6_GiB)});
+  fake_->change([](NvmlFakeState& state) { state.devices[0].hang = 1; });
+  source_ = std::move(*open_nvml(clock_, {fake_->path(), "/nowhere", {WakePolicy::LeaveAsleep, 50ms}}));
+  const auto devices = source_->enumerate();
+  ASSERT_TRUE(devices);
+  ASSERT_EQ(devices->size(), 2U);
+  EXPECT_EQ((*devices)[1].key, "GPU-b");
+  EXPECT_THAT(read(0).reason, HasSubstr("has not answered for 50 ms when asked which GPU this is"));
+  EXPECT_TRUE(read(1).ok());
+  EXPECT_EQ(source_->enumerate()->size(), 2U) << "and again, without another thread that hangs";
+  EXPECT_EQ(fake_->look([](NvmlFakeState& state) { return state.hanging; }), 1);
+  fake_->change([](NvmlFakeState& state) { state.devices[0].hang = 0; });
+  while (!read(0).ok()) ASSERT_TRUE(source_->enumerate());
+  EXPECT_EQ(source_->enumerate()->front().uuid, "GPU-a");
+  source_.reset();
+  wait_until_closed();  // the thread that was left behind is the last to let go
+}
+
 TEST_F(NvmlSource, LetsGoOfTheDriverOnRequest) {
   open({fake_gpu("GPU-a", 24_GiB, 0, 6_GiB)});
   ASSERT_TRUE(source_->release());
@@ -265,7 +290,8 @@ TEST_F(NvmlSource, AsksEachDeviceForItsOwnVersionOfTheMemoryCall) {
     EXPECT_EQ(read(0).memory->used_meaning, UsedMeaning::WithReserved);
     EXPECT_EQ(read(1).memory->used_meaning, UsedMeaning::WithoutReserved);
   }
-  EXPECT_EQ(fake_->calls(kNvmlFakeMemoryV2), 2U + 1U + 3U) << "one each when they are found, a refusal, and the second's";
+  EXPECT_EQ(fake_->calls(kNvmlFakeMemoryV2), 2U + 1U + 3U)
+      << "one each when they are found, a refusal, and the second's";
 }
 
 TEST_F(NvmlSource, BlocksAsLongAsTheDriverDoes) {

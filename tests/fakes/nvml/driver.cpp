@@ -61,7 +61,12 @@ bool Entry::still_hangs(const Judgement& judgement) {
 void Entry::take_its_time() const {
   if (driver().story == nullptr || !driver().time.is_real()) return;
   const auto latency = driver().story->latency(site_.symbol);
-  if (latency > latency.zero()) std::this_thread::sleep_for(latency);
+  if (latency == latency.zero()) return;
+  // A sleep may last this much longer than it should, so the end is waited for awake.
+  constexpr std::chrono::microseconds kSlack{200};
+  const auto end = std::chrono::steady_clock::now() + latency;
+  if (latency > kSlack) std::this_thread::sleep_until(end - kSlack);
+  while (std::chrono::steady_clock::now() < end) continue;
 }
 
 int Entry::outlast_hangs(const int& hang, std::optional<unsigned> device) {
@@ -69,7 +74,8 @@ int Entry::outlast_hangs(const int& hang, std::optional<unsigned> device) {
   auto judgement = judge(device);
   while (hang != 0 || judgement.verdict == Verdict::Hang) {
     ++state().hanging;
-    while (hang != 0 || still_hangs(judgement)) Lock::wait_a_moment();
+    const auto story = driver().stories;
+    while (hang != 0 || (driver().stories == story && still_hangs(judgement))) Lock::wait_a_moment();
     --state().hanging;
     judgement = judge(device);
   }

@@ -24,6 +24,7 @@ struct Driver {
   unsigned counts[kSymbols.size()] = {};
   DriverTime time;
   Story* story = nullptr;  ///< Owned. Not a unique_ptr: calls may still hang when static objects are destroyed.
+  unsigned stories = 0;    ///< How many there have been: a hang ends with its story.
   char story_file[4096] = "";
   bool ended = false;  ///< The process ends: what hangs goes on hanging, without the scenario.
 };

@@ -43,6 +43,7 @@ std::string load_scenario(const char* toml, const std::filesystem::path& folder)
   if (!scenario) return scenario.error().describe();
   auto* story = new Story(std::move(*scenario), environment("NVML_FAKE_LIVE"));
   delete std::exchange(driver().story, story);
+  ++driver().stories;
   driver().time.begin();
   story->stage(driver().state);
   driver().state.v1_without_reserved = kGeneration.branch < kBranchOfReservedInUsed ? 1 : 0;

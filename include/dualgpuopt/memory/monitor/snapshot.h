@@ -26,6 +26,7 @@ struct DeviceSnapshot {
   std::shared_ptr<const ProcessList> processes;  ///< The newest list, with its own time; null before the first.
   Bytes peak_used = 0;                           ///< The most occupied bytes since the monitor began.
   std::vector<DeviceEvent> events = {};          ///< The newest eight that the driver reported, oldest first.
+  bool is_awaited = false;                       ///< Its first reading has neither come nor been given up.
 };
 
 /// All devices at one step. Immutable once published; safe to keep and to share.

@@ -12,6 +12,6 @@ namespace dualgpuopt::memory {
 /// error (Unavailable) lists what was tried and why each failed. An unknown name is InvalidArgument. `clock` must
 /// outlive the source.
 [[nodiscard]] Result<std::unique_ptr<MemorySource>> make_source(std::string_view spec, const Clock& clock,
-                                                                WakePolicy wake = WakePolicy::LeaveAsleep);
+                                                                const SourceSettings& settings = {});
 
 }  // namespace dualgpuopt::memory

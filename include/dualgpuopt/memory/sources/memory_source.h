@@ -18,6 +18,13 @@ enum class ReadDetail { Memory, MemoryAndProcesses };
 /// numbers, until something else wakes it up.
 enum class WakePolicy { LeaveAsleep, Wake };
 
+/// How to treat a driver.
+struct SourceSettings {
+  WakePolicy wake = WakePolicy::LeaveAsleep;
+  /// A device that takes longer to say who it is, by the machine's own clock, is listed with that as the reason.
+  Duration patience = std::chrono::seconds(5);
+};
+
 /// A driver, a recording or a simulation. Contract:
 /// - calls come one at a time, though not always from the same thread; only while a call hangs may others overlap it,
 ///   except that a device whose read() hangs is not read again;

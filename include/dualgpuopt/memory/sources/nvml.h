@@ -13,7 +13,7 @@ struct NvmlOptions {
   std::filesystem::path library;
   /// Where `proc` and `sys` are: processes, the host's memory, power states.
   std::filesystem::path root = "/";
-  WakePolicy wake = WakePolicy::LeaveAsleep;
+  SourceSettings settings = {};
 };
 
 /// Opens and initialises NVML. Errors: Unavailable with what the loader or the driver said, and what to do about it;
@@ -27,7 +27,9 @@ struct NvmlOptions {
 /// - A device keeps its index for the life of the source, by its UUID, however often enumerate() looks again.
 /// - enumerate() opens NVML anew when the driver has gone away, after release(), and in a process that was forked off,
 ///   where read() does so as well. It may not run in the child while a call was under way at the fork.
-/// - A call that hangs keeps its NVML open: it is never shut down under it.
+/// - A GPU that does not answer when it is looked up keeps nobody from the others. A call that hangs keeps its NVML
+/// open:
+///   it is never shut down under it.
 /// - Xid and ECC errors come with the readings for which processes are asked.
 [[nodiscard]] Result<std::unique_ptr<MemorySource>> open_nvml(const Clock& clock, NvmlOptions options = {});
 

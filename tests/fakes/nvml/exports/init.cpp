@@ -1,7 +1,5 @@
 // Starting and ending, and what is asked of the driver as a whole.
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
+#include <string>
 
 #include "fakes/nvml/driver.h"
 #include "fakes/nvml/generation.h"
@@ -10,7 +8,7 @@
 namespace nvml_fake {
 namespace {
 
-/// The last bits that a caller may set: no GPUs, no attaching, initialise by force.
+/// The bits that a caller may set: no GPUs, no attaching, initialise by force.
 constexpr unsigned kKnownFlags = 7;
 
 Code initialise(const char* symbol) {
@@ -21,7 +19,7 @@ Code initialise(const char* symbol) {
   return kSuccess;
 }
 
-/// R550 calls itself 12040, as CUDA 12.4 does; CUDA versions that came with the branches.
+/// The CUDA that came with the branch: 12040 for 12.4.
 int cuda_version() {
   switch (kGeneration.branch) {
     case 418: return 10010;

@@ -12,7 +12,6 @@ namespace nvml_fake {
 namespace {
 
 using namespace std::chrono_literals;
-using std::chrono::duration_cast;
 
 unsigned long long type_of(EventKind kind) {
   switch (kind) {
