@@ -28,9 +28,13 @@ class PatientLookups {
   /// another thread and must own all it needs.
   [[nodiscard]] std::optional<Answer> run(unsigned key, std::function<Answer()> look_up) {
     if (is_hanging(key)) return std::nullopt;
-    auto task = std::make_shared<std::packaged_task<Answer()>>(std::move(look_up));
-    auto answer = task->get_future();
-    std::thread([task] { (*task)(); }).detach();
+    std::promise<Answer> promise;
+    auto answer = promise.get_future();
+    std::thread([look_up = std::move(look_up), promise = std::move(promise)]() mutable {
+      auto found = look_up();
+      look_up = nullptr;  // lets go of what it owns before anybody hears of the answer
+      promise.set_value(std::move(found));
+    }).detach();
     if (answer.wait_for(patience_) == std::future_status::ready) return answer.get();
     const MutexLock lock(mutex_);
     hanging_.insert_or_assign(key, std::move(answer));
