@@ -15,8 +15,8 @@ namespace dualgpuopt::memory::cli {
 namespace {
 
 constexpr Duration kShortestInterval = std::chrono::milliseconds(1);
-/// Of a driver that has opened, for the first readings.
-constexpr Duration kPatience = std::chrono::seconds(4);
+/// Of a driver that has opened, for the first readings: longer than the reader takes to give one up.
+constexpr Duration kPatience = std::chrono::seconds(6);
 
 /// So many devices may fail to answer before the time for opening is over.
 constexpr int kLookupsInTime = 3;

@@ -11,10 +11,17 @@ namespace {
 
 constexpr std::size_t kMostProcesses = 10;
 
+/// The reading with the newest process list, which may have come with one before.
+Reading with_processes(const DeviceSnapshot& device) {
+  auto reading = device.reading;
+  if (reading.processes == nullptr) reading.processes = device.processes;
+  return reading;
+}
+
 Result<void> print_json(const Snapshot& snapshot, Output& output) {
   for (const auto& device : snapshot.devices) {
     if (auto written = output.line(to_json(*device.device)); !written) return written;
-    if (auto written = output.line(to_json(device.reading)); !written) return written;
+    if (auto written = output.line(to_json(with_processes(device))); !written) return written;
   }
   return {};
 }

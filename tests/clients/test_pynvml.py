@@ -54,7 +54,7 @@ def joined(shown: Mapping[str, Any]) -> dict[str, Any]:
 
 def memory_v2(device: gpumem_view.Device) -> Any:
     """The second memory call tells the reserved apart, and is missing where gpumem does not know it."""
-    if device.used_meaning != "without_reserved":
+    if device.reserved is None:
         return ABSENT
     return {"total": device.total, "reserved": device.reserved, "free": device.free, "used": device.used}
 
