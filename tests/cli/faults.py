@@ -15,6 +15,7 @@ import time
 import unittest
 
 GPUMEM = pathlib.Path(sys.argv.pop(1)).resolve()
+SANITIZED = any(name in str(GPUMEM) for name in ("asan", "tsan"))
 FAKES = pathlib.Path(sys.argv.pop(1)).resolve()
 
 PROCESS = """
@@ -272,6 +273,7 @@ class Costs(Driver):
         self.assertLessEqual(calls["nvmlEventSetWait_v2"], 8 * (seconds // 5 + 1))
         self.assertEqual(calls["nvmlDeviceGetCount_v2"], 2)
 
+    @unittest.skipIf(SANITIZED, "sanitizers cost more than the work")
     def test_one_look_is_cheap(self):
         best_wall, best_cpu = 1.0, 1.0
         for _ in range(10):
@@ -282,6 +284,7 @@ class Costs(Driver):
             best_cpu = min(best_cpu, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         print(f"status of 8 GPUs with 64 processes: {best_wall * 1e3:.1f} ms, {best_cpu * 1e3:.1f} ms of CPU")
         self.assertLessEqual(best_wall, 0.030)
+        self.assertLessEqual(best_cpu, 0.010)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
 #include <fstream>
-#include <regex>
 
 #include "fakes/nvml/client.h"
 
@@ -161,10 +160,11 @@ TEST(Scenario, ExamplesAreGood) {
 /// The TOML blocks of the document.
 std::vector<std::string> documented() {
   const auto document = read(DUALGPUOPT_SOURCE_DIR "/docs/nvml-stand-in.md");
-  const std::regex block("```toml\n([^`]*)```");
+  const std::string opening = "```toml\n";
   std::vector<std::string> examples;
-  for (std::sregex_iterator match(document.begin(), document.end(), block); match != std::sregex_iterator(); ++match) {
-    examples.push_back((*match)[1]);
+  for (auto begin = document.find(opening); begin != std::string::npos; begin = document.find(opening, begin)) {
+    begin += opening.size();
+    examples.push_back(document.substr(begin, document.find("```", begin) - begin));
   }
   return examples;
 }
