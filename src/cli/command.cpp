@@ -102,7 +102,7 @@ Result<MonitorConfig> MonitorOptions::resolve() const {
       return fail(ErrorCode::InvalidArgument, fmt::format("--interval is {}; it must be at least {}", interval,
                                                           format_duration(kShortestInterval)));
     }
-    resolved.polling = PollingConfig::fixed(*parsed);
+    resolved.polling = resolved.polling.with_fixed_interval(*parsed);
   }
   if (auto valid = resolved.validate(); !valid) return fail(std::move(valid.error()));
   return resolved;

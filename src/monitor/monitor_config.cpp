@@ -36,8 +36,8 @@ std::string_view to_string(DispatchOrder order) {
   return order == DispatchOrder::Independent ? "independent" : "recovery_first";
 }
 
-PollingConfig PollingConfig::fixed(Duration interval) {
-  return {interval, interval, interval, std::max<Duration>(interval, std::chrono::seconds(5))};
+PollingConfig PollingConfig::with_fixed_interval(Duration interval) const {
+  return {interval, interval, interval, std::max(interval, processes), rescan};
 }
 
 Result<void> MonitorConfig::validate() const {

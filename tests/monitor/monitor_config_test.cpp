@@ -34,5 +34,13 @@ TEST(PollingConfig, FixedKeepsOnePace) {
   EXPECT_EQ(PollingConfig::fixed(1min).processes, 1min);
 }
 
+TEST(PollingConfig, AFixedPaceLeavesTheOtherIntervals) {
+  PollingConfig polling;
+  polling.processes = 500ms;
+  polling.rescan = 1min;
+  EXPECT_EQ(polling.with_fixed_interval(200ms), (PollingConfig{200ms, 200ms, 200ms, 500ms, 1min}));
+  EXPECT_EQ(polling.with_fixed_interval(20s).processes, 20s) << "never more often than memory";
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

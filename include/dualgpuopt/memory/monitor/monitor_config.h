@@ -22,7 +22,10 @@ struct PollingConfig {
   Duration processes = std::chrono::seconds(5);        ///< Process lists, which cost the driver a thousand times more.
   Duration rescan = std::chrono::minutes(5);           ///< New devices are looked for; sooner when one cannot be read.
 
-  [[nodiscard]] static PollingConfig fixed(Duration interval);
+  /// The defaults at one pace.
+  [[nodiscard]] static PollingConfig fixed(Duration interval) { return PollingConfig{}.with_fixed_interval(interval); }
+  /// This at one pace: process lists are never read more often than memory; everything else stays.
+  [[nodiscard]] PollingConfig with_fixed_interval(Duration interval) const;
 
   friend bool operator==(const PollingConfig&, const PollingConfig&) = default;
 };
