@@ -61,7 +61,7 @@ def heading(gpumem: Gpumem, library: str, gpu: int, on_stand_in: bool) -> list[s
         f"date: {datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
         f"GPU: {name}",
         f"driver: {driver}",
-        f"system: {platform.system()} {platform.release()}",
+        f"system: {platform.system()} {platform.machine()}",
         f"gpumem: {gpumem.run('--version').stdout.strip()}",
     ]
     return ["# Hardware report", "", origin, "", *(f"- {fact}" for fact in facts)]

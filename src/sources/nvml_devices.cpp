@@ -16,6 +16,13 @@ std::optional<std::string> known(Answer<std::string> text) {
   return std::move(*text);
 }
 
+constexpr auto kNameless = "the driver does not say which one it is";
+
+void make_unreadable(NvmlDevice& device, std::string reason) {
+  device.handle = nullptr;
+  device.reason = std::move(reason);
+}
+
 bool is_whole_gpu(const NvmlDevice& device) { return device.device.kind != DeviceKind::Mig; }
 
 /// Everything of a Device that the driver tells, without its place in the list.
@@ -67,6 +74,7 @@ std::vector<NvmlDevice> look_for_instances(const Library& library, const NvmlDev
     if (instance.device.name.empty()) instance.device.name = gpu.device.name;
     instance.index = gpu.index;
     instance.handle = *handle;
+    if (!instance.device.uuid) make_unreadable(instance, kNameless);  // handles come to mean other instances
     instances.push_back(std::move(instance));
   }
   return instances;
@@ -136,14 +144,27 @@ void note_which_may_suspend(std::vector<NvmlDevice>& gpus, const std::vector<Pci
   }
 }
 
+/// MIG instances share their GPU's address.
+bool has_identity(const NvmlDevice& device) {
+  return device.device.uuid || (is_whole_gpu(device) && device.device.pci_address);
+}
+
 bool is_same(const NvmlDevice& known, const NvmlDevice& found) {
   if (is_whole_gpu(known) != is_whole_gpu(found)) return false;
   if (known.device.uuid && found.device.uuid) return known.device.uuid == found.device.uuid;
-  // MIG instances share their GPU's address.
   return is_whole_gpu(known) && known.device.pci_address && known.device.pci_address == found.device.pci_address;
 }
 
-bool has_identity(const NvmlDevice& device) { return device.device.uuid || device.device.pci_address; }
+/// Two that nobody can tell apart, since neither said who it is.
+bool is_another_nameless_one(const NvmlDevice& known, const NvmlDevice& found) {
+  return is_whole_gpu(known) == is_whole_gpu(found) && !has_identity(known) && !has_identity(found);
+}
+
+/// Of use while there are as many GPUs as before: the driver's order is that of the bus.
+bool has_the_index_of(const NvmlDevice& known, const NvmlDevice& found) {
+  if (!is_whole_gpu(known) || !is_whole_gpu(found)) return is_another_nameless_one(known, found);
+  return known.index == found.index && !(has_identity(known) && has_identity(found));
+}
 
 std::size_t count_gpus(const std::vector<NvmlDevice>& devices) {
   return static_cast<std::size_t>(std::count_if(devices.begin(), devices.end(), is_whole_gpu));
@@ -158,17 +179,49 @@ void place(NvmlDevice& device, int gpu) {
 }
 
 /// Puts a device that was found in the place of the one that it was before. What a failed look-up does not tell is
-/// kept, and so is the key under which it is known in this run.
+/// kept, and so is the key under which it is known in this run. Numbers are never put under a name without a proof.
 void take_place(NvmlDevice& known, NvmlDevice found) {
-  if (found.handle == nullptr) {
-    known.handle = nullptr;
-    known.reason = std::move(found.reason);
-    return;
-  }
+  if (found.handle == nullptr) return make_unreadable(known, std::move(found.reason));
+  if (has_identity(known) && !has_identity(found)) return make_unreadable(known, kNameless);
   found.device.gpu = known.device.gpu;
   found.device.key = std::move(known.device.key);
   known = std::move(found);
 }
+
+/// What was known, while it is joined with what was found.
+class Joining {
+ public:
+  Joining(std::vector<NvmlDevice> known, std::size_t gpus_found)
+      : as_many_gpus_(count_gpus(known) == gpus_found), joined_(std::move(known)), is_there_(joined_.size(), false) {}
+
+  [[nodiscard]] bool as_many_gpus() const { return as_many_gpus_; }
+
+  /// Whether one of those known before, and not found until now, matches; then `found` has moved into its place.
+  bool take(NvmlDevice& found, bool (*matches)(const NvmlDevice& known, const NvmlDevice& found)) {
+    for (std::size_t i = 0; i < is_there_.size(); ++i) {
+      if (is_there_[i] || !matches(joined_[i], found)) continue;
+      is_there_[i] = true;
+      take_place(joined_[i], std::move(found));
+      return true;
+    }
+    return false;
+  }
+  void add(NvmlDevice& found) {
+    place(found, static_cast<int>(joined_.size()));
+    joined_.push_back(std::move(found));
+  }
+  [[nodiscard]] std::vector<NvmlDevice> finish() && {
+    for (std::size_t i = 0; i < is_there_.size(); ++i) {
+      if (!is_there_[i]) make_unreadable(joined_[i], "the driver does not list it any more");
+    }
+    return std::move(joined_);
+  }
+
+ private:
+  bool as_many_gpus_;
+  std::vector<NvmlDevice> joined_;
+  std::vector<bool> is_there_;  ///< Of those known before.
+};
 
 }  // namespace
 
@@ -185,32 +238,15 @@ Result<std::vector<NvmlDevice>> look_for_devices(const std::shared_ptr<const Ses
 }
 
 std::vector<NvmlDevice> join_devices(std::vector<NvmlDevice> before, std::vector<NvmlDevice> found) {
-  const auto known_count = before.size();
-  const bool as_many_gpus = count_gpus(before) == count_gpus(found);
-  std::vector<bool> is_there(known_count, false);
-  auto joined = std::move(before);
+  Joining joining(std::move(before), count_gpus(found));
+  std::vector<NvmlDevice> strangers;
   for (auto& device : found) {
-    const auto matches = [&](const NvmlDevice& known) {
-      if (is_there[static_cast<std::size_t>(&known - joined.data())]) return false;
-      if (has_identity(device) && has_identity(known)) return is_same(known, device);
-      return as_many_gpus && is_whole_gpu(known) && is_whole_gpu(device) && known.index == device.index;
-    };
-    const auto end = joined.begin() + static_cast<std::ptrdiff_t>(known_count);
-    const auto known = std::find_if(joined.begin(), end, matches);
-    if (known != end) {
-      is_there[static_cast<std::size_t>(known - joined.begin())] = true;
-      take_place(*known, std::move(device));
-    } else {
-      place(device, static_cast<int>(joined.size()));
-      joined.push_back(std::move(device));
-    }
+    if (!joining.take(device, is_same)) strangers.push_back(std::move(device));
   }
-  for (std::size_t i = 0; i < known_count; ++i) {
-    if (is_there[i]) continue;
-    joined[i].handle = nullptr;
-    joined[i].reason = "the driver does not list it any more";
+  for (auto& device : strangers) {
+    if (!joining.take(device, joining.as_many_gpus() ? has_the_index_of : is_another_nameless_one)) joining.add(device);
   }
-  return joined;
+  return std::move(joining).finish();
 }
 
 bool is_same_device(const Library& library, const NvmlDevice& device) {

@@ -41,7 +41,7 @@ using Lookups = PatientLookups<std::vector<NvmlDevice>>;
 /// Joins what was found with what was known before, so that a device keeps its place, `Device::gpu`, for as long as
 /// this run lasts: known by its UUID, or by its PCI address where it has none, or, if its look-up failed and as many
 /// GPUs are there as before, by NVML's index. New devices come after all others. One that is not there any more stays
-/// with the reason.
+/// with the reason; so does one that was known and does not say who it is any more, and a MIG instance without UUID.
 [[nodiscard]] std::vector<NvmlDevice> join_devices(std::vector<NvmlDevice> before, std::vector<NvmlDevice> found);
 
 /// Whether the handle still means the device that was found: a MIG instance's may come to mean another instance when

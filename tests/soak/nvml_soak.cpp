@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <random>
@@ -23,6 +24,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr unsigned kGpus = 8;
+constexpr unsigned kPartitioned = 7;  // the GPU with MIG instances, which come after the GPUs
+constexpr unsigned kInstances = 2;
+constexpr unsigned kInstanceIdentities = 4;
+constexpr unsigned kPids = 40;  // few, so that they are used again
 constexpr Duration kStep = 500ms;
 constexpr int kStepsBetweenFaults = 10;
 
@@ -83,13 +88,13 @@ class Weather {
 
   void move_memory() {
     fake_.change([this](NvmlFakeState& state) {
-      for (unsigned gpu = 0; gpu < kGpus; ++gpu) {
-        auto& device = state.devices[gpu];
-        const Bytes capacity = 24_GiB - 512_MiB;
+      for (unsigned index = 0; index < kGpus + kInstances; ++index) {
+        auto& device = state.devices[index];
+        const Bytes capacity = device.total - device.reserved;
         const Bytes used = std::min<Bytes>(capacity, device.used + draw(256) * 1_MiB);
         device.used = draw(400) == 0 ? 1_GiB : used;
         device.free = capacity - device.used;
-        device.compute.processes[0] = {static_cast<unsigned>(1000 + gpu), device.used / 2, ~0U, ~0U};
+        device.compute.processes[0] = {static_cast<unsigned>(1 + draw(kPids)), device.used / 2, ~0U, ~0U};
         device.compute.count = 1;
       }
     });
@@ -97,14 +102,16 @@ class Weather {
 
   void change() {
     fake_.change([this](NvmlFakeState& state) {
-      auto& device = state.devices[draw(kGpus)];
-      switch (draw(8)) {
+      auto& device = state.devices[draw(kGpus + kInstances)];
+      switch (draw(14)) {
         case 0: device.forced[draw(kNvmlFakeCalls)] = kCodes[draw(kCodes.size())]; break;
         case 1: device.forced[kNvmlFakeHandleByIndex] = draw(2) == 0 ? 15 : 999; break;
         case 2: device.free = ~0ULL; break;  // nonsense until the next move
         case 3: device.compute.processes[0].pid = 0; break;
         case 4: device.hang = 1; break;
         case 5: state.forced[draw(2) == 0 ? kNvmlFakeCount : kNvmlFakeInit] = kCodes[draw(kCodes.size())]; break;
+        case 6: make_or_destroy_instance(state); break;
+        case 7: state.devices[draw(kGpus)].gone ^= 1; break;  // those after it move up, or down again
         default: recover(state);
       }
       ++faults_;
@@ -116,9 +123,20 @@ class Weather {
   static constexpr std::array kCodes{1, 2, 3, 4, 7, 9, 13, 15, 17, 18, 999};
 
   std::size_t draw(std::size_t below) { return static_cast<std::size_t>(random_() % below); }
+  /// A new instance has the handle of one that was destroyed, and often another identity.
+  void make_or_destroy_instance(NvmlFakeState& state) {
+    const auto which = draw(kInstances);
+    auto& instance = state.devices[kGpus + which];
+    auto& slot = state.devices[kPartitioned].mig_slots[2 * which];
+    instance.stale = slot == 0 ? 0 : 1;
+    slot = slot == 0 ? static_cast<unsigned>(kGpus + which) : 0;
+    const auto uuid = fmt::format("MIG-{}-{}", which, draw(kInstanceIdentities));
+    std::strcpy(instance.uuid, uuid.c_str());
+  }
   static void recover(NvmlFakeState& state) {
     for (auto& code : state.forced) code = 0;
     for (auto& device : state.devices) {
+      device.gone = 0;
       for (auto& code : device.forced) code = 0;
     }
   }
@@ -154,10 +172,26 @@ long resident_kibibytes() {
   return resident * ::sysconf(_SC_PAGESIZE) / 1024;
 }
 
+void partition_last_gpu(const FakeNvml& fake) {
+  fake.change([](NvmlFakeState& state) {
+    auto& parent = state.devices[kPartitioned];
+    parent.mig_capable = parent.mig_enabled = 1;
+    for (unsigned i = 0; i < kInstances; ++i) {
+      state.devices[kGpus + i] = fake_gpu(fmt::format("MIG-{}-0", i), 10_GiB, 128_MiB, 1_GiB);
+      parent.mig_slots[2 * i] = kGpus + i;
+    }
+  });
+}
+
 int run(double hours, std::uint64_t seed) {
   const auto started = std::chrono::steady_clock::now();
-  auto gpu = [](unsigned i) { return fake_gpu("GPU-" + std::to_string(i), 24_GiB, 512_MiB, 1_GiB); };
+  auto gpu = [](unsigned i) {
+    auto made = fake_gpu("GPU-" + std::to_string(i), 24_GiB, 512_MiB, 1_GiB);
+    made.pci_bus = i + 1;
+    return made;
+  };
   const FakeNvml fake({gpu(0), gpu(1), gpu(2), gpu(3), gpu(4), gpu(5), gpu(6), gpu(7)}, NvmlGeneration::R550);
+  partition_last_gpu(fake);
   auto clock = std::make_shared<VirtualClock>();
   auto source = open_nvml(*clock, {fake.path(), "/nowhere", {WakePolicy::LeaveAsleep, 20ms}});
   auto monitor = MemoryMonitor::create(std::move(source.value()), clock).value();

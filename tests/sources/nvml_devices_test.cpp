@@ -140,6 +140,61 @@ TEST(NvmlDevices, DoesNotGuessWhoIsLostWhenTheCountChanged) {
   EXPECT_THAT(after[2].reason, HasSubstr("GPU is lost"));
 }
 
+TEST(NvmlDevices, GrowsByNoMoreThanOnePlaceForEachThatNobodyCanName) {
+  const Stage stage{fake_gpu("GPU-a", 24_GiB, 0, 0), fake_gpu("GPU-b", 24_GiB, 0, 0)};
+  auto known = enumerate(stage);
+  stage.fake.force(1, kNvmlFakeHandleByIndex, 15);
+  stage.fake.change([](NvmlFakeState& state) {
+    state.gpus = 3;
+    state.devices[2] = fake_gpu("GPU-c", 24_GiB, 0, 0);
+  });
+  for (int i = 0; i < 5; ++i) {
+    stage.fake.force(2, kNvmlFakeHandleByIndex, i % 2 == 0 ? 15 : 0);
+    known = enumerate(stage, std::move(known));
+  }
+  EXPECT_LE(known.size(), 5U);
+}
+
+TEST(NvmlDevices, PutsNoNumbersUnderANameThatTheDriverDoesNotConfirm) {
+  auto second = fake_gpu("GPU-b", 24_GiB, 0, 0);
+  second.pci_bus = 0x41;
+  const Stage stage{fake_gpu("GPU-a", 24_GiB, 0, 0), second};
+  const auto before = enumerate(stage);
+  stage.fake.force(1, kNvmlFakeUuid, 999);
+  EXPECT_NE(enumerate(stage, before)[1].handle, nullptr) << "its address tells";
+  stage.fake.force(1, kNvmlFakePciInfo, 999);
+  const auto after = enumerate(stage, before);
+  ASSERT_THAT(after, SizeIs(2));
+  EXPECT_EQ(after[1].device, before[1].device);
+  EXPECT_EQ(after[1].handle, nullptr);
+  EXPECT_THAT(after[1].reason, HasSubstr("does not say which one it is"));
+}
+
+TEST(NvmlDevices, KnowsAGpuByItsIdentityEvenIfANamelessOneComesFirst) {
+  const Stage stage{fake_gpu("GPU-a", 24_GiB, 0, 0), fake_gpu("GPU-b", 24_GiB, 0, 0)};
+  const auto before = enumerate(stage);
+  stage.fake.change([](NvmlFakeState& state) { std::swap(state.devices[0], state.devices[1]); });
+  stage.fake.force(0, kNvmlFakeHandleByIndex, 15);
+  const auto after = enumerate(stage, before);
+  ASSERT_THAT(after, SizeIs(3));
+  EXPECT_EQ(after[0].device, before[0].device);
+  EXPECT_NE(after[0].handle, nullptr);
+  EXPECT_THAT(after[1].reason, HasSubstr("does not list it any more"));
+  EXPECT_THAT(after[2].reason, HasSubstr("GPU is lost"));
+}
+
+TEST(NvmlDevices, DoesNotReadAnInstanceWithoutUuid) {
+  const Stage stage{fake_gpu("GPU-a", 80_GiB, 0, 0), fake_gpu("GPU-b", 80_GiB, 0, 0)};
+  partition(stage);
+  const auto before = enumerate(stage);
+  stage.fake.force(2, kNvmlFakeUuid, 999);
+  const auto after = enumerate(stage, enumerate(stage, before));
+  ASSERT_THAT(after, SizeIs(5)) << "one place for it, however often it is looked at";
+  EXPECT_THAT(after[2].reason, HasSubstr("does not list it any more"));
+  EXPECT_EQ(after[4].handle, nullptr);
+  EXPECT_THAT(after[4].reason, HasSubstr("does not say which one it is"));
+}
+
 TEST(NvmlDevices, IsEmptyWithoutGpus) {
   const Stage stage{};
   EXPECT_THAT(enumerate(stage), IsEmpty());
