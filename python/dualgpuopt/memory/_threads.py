@@ -1,0 +1,103 @@
+"""The threads on which the package runs code of the application, and the queues of the core that they serve.
+
+No thread of the core ever enters Python: it asks through an exchange, and a thread of Python's own answers. None of
+these threads keeps a monitor alive; each ends when its monitor is closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Callable
+
+from . import _values
+from .recovery import RecoveryRequest, RecoveryStrategy
+from .sources import CannotRead, MemorySource
+
+if TYPE_CHECKING:
+    from . import _core
+
+logger = logging.getLogger("dualgpuopt.memory")
+
+LONG_S = 3600.0  # closing wakes whoever waits
+
+
+def spawn(name: str, run: Callable[..., None], *args: Any) -> threading.Thread:
+    thread = threading.Thread(target=run, args=args, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def describe(error: BaseException) -> str:
+    """Why a call of the application failed, in one line."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def serve_source(exchange: _core.Exchange, source: MemorySource) -> None:
+    while not exchange.closed:
+        enquiry = exchange.next(LONG_S)
+        if enquiry is not None:
+            _answer_for_source(enquiry, source)
+
+
+def _answer_for_source(enquiry: _core.Enquiry, source: MemorySource) -> None:
+    kind, *arguments = enquiry.question
+    try:
+        if kind == "read":
+            enquiry.answer_reading(tuple(source.read(*arguments)))
+        elif kind == "enumerate":
+            enquiry.answer_devices([tuple(device) for device in source.devices()])
+        else:
+            enquiry.answer_devices([])
+    except CannotRead as error:
+        enquiry.fail(str(error))
+    except BaseException as error:  # whatever the application's code does, the core gets an answer
+        enquiry.fail(f"the source {source.name} failed: {describe(error)}")
+
+
+def serve_recoveries(exchange: _core.Exchange, find: weakref.WeakMethod[Callable[[RecoveryStrategy], Any]], now: Any) -> None:
+    while not exchange.closed:
+        enquiry = exchange.next(LONG_S)
+        if enquiry is not None:
+            _recover(enquiry, find, now)
+
+
+def _recover(enquiry: _core.Enquiry, find: weakref.WeakMethod[Callable[[RecoveryStrategy], Any]], now: Any) -> None:
+    _, name, gpu, reading, target, to_free, deadline = enquiry.question
+    strategy = RecoveryStrategy[name.upper()]
+    find_callback = find()
+    callback = find_callback(strategy) if find_callback else None
+    if callback is None:
+        enquiry.fail("nothing is registered any more")
+        return
+    request = RecoveryRequest(
+        strategy,
+        gpu,
+        _values.reading(reading),
+        target,
+        to_free,
+        deadline - now(),
+        lambda: bool(enquiry.stop_requested),
+    )
+    try:
+        answer = callback(request)
+    except BaseException as error:  # a rung that fails is a record, not the end of the thread
+        logger.error("Strategy %s failed: %s", name, describe(error))
+        enquiry.answer_strategy(False, describe(error))
+        return
+    succeeded, detail = answer if isinstance(answer, tuple) else (answer, "")
+    enquiry.answer_strategy(bool(succeeded), str(detail))
+
+
+def serve_events(native: _core.Monitor, deliver: weakref.WeakMethod[Callable[[list[Any]], None]]) -> None:
+    while not native.closed:
+        try:
+            events = native.take_events(LONG_S)
+        except RuntimeError:  # closed in between
+            return
+        deliver_now = deliver()
+        if deliver_now is None:
+            return
+        deliver_now(events)
+        del deliver_now

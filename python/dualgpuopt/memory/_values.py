@@ -1,0 +1,114 @@
+"""Builds the package's values from the plain tuples of the extension."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .alerts import MemoryAlert, Threshold, _level
+from .metrics import (
+    Device,
+    DeviceEvent,
+    DeviceSnapshot,
+    Forecast,
+    MemoryUse,
+    ProcessList,
+    ProcessMemory,
+    Reading,
+    Snapshot,
+)
+from .recovery import Decision, RecoveryStrategy, RungRecord
+
+Raw = Any  # a tuple of python/src/values.h
+
+
+def _events(raw: Raw) -> tuple[DeviceEvent, ...]:
+    return tuple(DeviceEvent(*event) for event in raw)
+
+
+def _memory(raw: Raw) -> MemoryUse | None:
+    return None if raw is None else MemoryUse(*raw)
+
+
+def _forecast(raw: Raw) -> Forecast | None:
+    return None if raw is None else Forecast(*raw)
+
+
+def _processes(raw: Raw) -> ProcessList | None:
+    if raw is None:
+        return None
+    t, time, entries, reason, used_reason = raw
+    return ProcessList(t, time, tuple(ProcessMemory(*entry) for entry in entries), reason, used_reason)
+
+
+def reading(raw: Raw) -> Reading:
+    gpu, t, time, provenance, memory, reason, processes, events = raw
+    return Reading(gpu, t, time, provenance, _memory(memory), reason, _processes(processes), _events(events))
+
+
+def _device(raw: Raw) -> DeviceSnapshot:
+    device, status, reason, newest, level, forecast, processes, peak, events = raw
+    return DeviceSnapshot(
+        Device(*device),
+        status,
+        reason,
+        reading(newest),
+        _level(level),
+        _forecast(forecast),
+        _processes(processes),
+        peak,
+        _events(events),
+    )
+
+
+def snapshot(raw: Raw) -> Snapshot:
+    sequence, t, time, provenance, devices = raw
+    return Snapshot(sequence, t, time, provenance, tuple(_device(device) for device in devices))
+
+
+def alert(raw: Raw) -> MemoryAlert:
+    event, level, current, gpu, t, time, provenance, message, recommendations, memory, percent, threshold, *rest = raw
+    reached_by, forecast, events, text = rest
+    return MemoryAlert(
+        event,
+        _level(level),
+        _level(current),
+        gpu,
+        t,
+        time,
+        provenance,
+        message,
+        recommendations,
+        MemoryUse(*memory),
+        percent,
+        Threshold(*threshold),
+        reached_by,
+        _forecast(forecast),
+        _events(events),
+        text,
+    )
+
+
+def _rung(raw: Raw) -> RungRecord:
+    strategy, *rest = raw
+    return RungRecord(RecoveryStrategy[strategy.upper()], *rest)
+
+
+def decision(raw: Raw) -> Decision:
+    number, gpu, t, time, took, provenance, mode, level, evidence, forecast, target, rungs, end, reason, freed = raw
+    return Decision(
+        number,
+        gpu,
+        t,
+        time,
+        took,
+        provenance,
+        mode,
+        _level(level),
+        reading(evidence),
+        _forecast(forecast),
+        target,
+        tuple(_rung(rung) for rung in rungs),
+        end,
+        reason,
+        freed,
+    )
