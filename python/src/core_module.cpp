@@ -154,6 +154,7 @@ void bind_monitor(nb::module_& module) {
       .def("release_driver", &NativeMonitor::release_driver)
       .def("refresh", &NativeMonitor::refresh, "timeout_s"_a)
       .def("wait", &NativeMonitor::wait, "after_sequence"_a, "timeout_s"_a)
+      .def("sampling_times", &NativeMonitor::sampling_times, "gpu"_a, "count"_a, "timeout_s"_a)
       .def("step", &NativeMonitor::step)
       .def("now", &NativeMonitor::now)
       .def("sequence", [](NativeMonitor& monitor) { return monitor.snapshot().sequence; })

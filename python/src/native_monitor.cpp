@@ -111,10 +111,11 @@ bool all_answered(const Snapshot& snapshot, MonoTime since) {
                      [since](const DeviceSnapshot& device) { return device.reading.time.mono >= since; });
 }
 
+/// A strategy that raised, or that nobody answers for, is a failed rung, which the core knows by an exception.
 StrategyAnswer answer_to(Answer answer) {
   if (auto* given = std::get_if<StrategyAnswer>(&answer)) return std::move(*given);
   const auto* text = std::get_if<std::string>(&answer);
-  return {false, text != nullptr ? *text : "the strategy gave no answer"};
+  throw std::runtime_error(text != nullptr ? *text : "the strategy gave no answer");
 }
 
 }  // namespace
@@ -229,6 +230,22 @@ std::uint64_t NativeMonitor::wait(std::uint64_t after, double timeout_s) {
     sequence = shared->monitor->wait_for_snapshot(after, std::max(left, Duration::zero()))->sequence;
     if (sequence > after || shared->closed || shared->clock->now() >= deadline) return sequence;
   }
+}
+
+std::vector<double> NativeMonitor::sampling_times(int gpu, std::size_t count, double timeout_s) {
+  const auto shared = this->shared();
+  const Outside outside;
+  const auto deadline = shared->clock->now() + to_duration(timeout_s);
+  std::vector<double> times;
+  auto snapshot = shared->monitor->snapshot();
+  while (times.size() < count && !shared->closed && shared->clock->now() < deadline) {
+    snapshot = shared->monitor->wait_for_snapshot(snapshot->sequence, kLook);
+    const auto* device = snapshot->find(gpu);
+    if (device == nullptr || !device->reading.ok()) continue;
+    const auto time = seconds_since_origin(device->reading.time.mono);
+    if (times.empty() || time > times.back()) times.push_back(time);
+  }
+  return times;
 }
 
 void NativeMonitor::step() {

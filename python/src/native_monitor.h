@@ -44,6 +44,9 @@ class NativeMonitor {
   void refresh(double timeout_s);
   /// The newest snapshot's sequence, once it is above `after`, or the time is over, or it was closed.
   [[nodiscard]] std::uint64_t wait(std::uint64_t after, double timeout_s);
+  /// When the next `count` good readings of a device were made, on the monitor's clock; fewer if the time is over. For
+  /// measuring its pace.
+  [[nodiscard]] std::vector<double> sampling_times(int gpu, std::size_t count, double timeout_s);
   /// One step on this thread, as MemoryMonitor::step() says.
   void step();
   /// The newest snapshot; the reference is good until the next call, under the GIL.

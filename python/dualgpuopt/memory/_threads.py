@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("dualgpuopt.memory")
 
+FindCallback = Callable[[RecoveryStrategy], Any]
+
 LONG_S = 3600.0  # closing wakes whoever waits
 
 
@@ -56,14 +58,16 @@ def _answer_for_source(enquiry: _core.Enquiry, source: MemorySource) -> None:
         enquiry.fail(f"the source {source.name} failed: {describe(error)}")
 
 
-def serve_recoveries(exchange: _core.Exchange, find: weakref.WeakMethod[Callable[[RecoveryStrategy], Any]], now: Any) -> None:
+def serve_recoveries(
+    exchange: _core.Exchange, find: weakref.WeakMethod[FindCallback], now: Callable[[], float]
+) -> None:
     while not exchange.closed:
         enquiry = exchange.next(LONG_S)
         if enquiry is not None:
             _recover(enquiry, find, now)
 
 
-def _recover(enquiry: _core.Enquiry, find: weakref.WeakMethod[Callable[[RecoveryStrategy], Any]], now: Any) -> None:
+def _recover(enquiry: _core.Enquiry, find: weakref.WeakMethod[FindCallback], now: Callable[[], float]) -> None:
     _, name, gpu, reading, target, to_free, deadline = enquiry.question
     strategy = RecoveryStrategy[name.upper()]
     find_callback = find()
@@ -84,7 +88,7 @@ def _recover(enquiry: _core.Enquiry, find: weakref.WeakMethod[Callable[[Recovery
         answer = callback(request)
     except BaseException as error:  # a rung that fails is a record, not the end of the thread
         logger.error("Strategy %s failed: %s", name, describe(error))
-        enquiry.answer_strategy(False, describe(error))
+        enquiry.fail(describe(error))
         return
     succeeded, detail = answer if isinstance(answer, tuple) else (answer, "")
     enquiry.answer_strategy(bool(succeeded), str(detail))

@@ -117,8 +117,8 @@ class MemoryMonitor:
             raise ValueError("config is a whole configuration: leave out the settings beside it")
         self._prepare()
         text = _configuration.read_file(config) if config is not None else _configuration.configuration(*settings)
-        self._open_again = lambda: self._open(source, text, wake, patience)
-        self._open_again()
+        self._opening = (source, text, wake, patience)
+        self._open(*self._opening)
 
     def _prepare(self) -> None:
         """Everything that needs no driver."""
@@ -341,7 +341,7 @@ class MemoryMonitor:
         if self._forked:
             with self._lock:
                 if self._forked:
-                    self._open_again()
+                    self._open(*self._opening)
                     self._forked = False
                     for strategy in self._strategies:
                         self._register(strategy)
@@ -349,13 +349,11 @@ class MemoryMonitor:
 
     def _register(self, strategy: RecoveryStrategy) -> None:
         native = self._live()
-        self._once(
-            "gpumem-recovery",
-            lambda: (_threads.serve_recoveries, native.recoveries(), weakref.WeakMethod(self._strategies_get), native.now),
-        )
+        find = weakref.WeakMethod(self._strategy)
+        self._once("gpumem-recovery", lambda: (_threads.serve_recoveries, native.recoveries(), find, native.now))
         self._guarded(lambda: native.register_strategy(strategy.name.lower()))
 
-    def _strategies_get(self, strategy: RecoveryStrategy) -> StrategyCallback | None:
+    def _strategy(self, strategy: RecoveryStrategy) -> StrategyCallback | None:
         return self._strategies.get(strategy)
 
     def _listen(self) -> None:

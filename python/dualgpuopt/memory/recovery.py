@@ -228,7 +228,7 @@ class RecoveryManager:
         Args:
             gpu_id: The device's index.
             memory_stats: Handed to the functions.
-            strategies: Which ones in which order; the ladder's order if left out. Those without a function are left out.
+            strategies: Which ones in which order; the ladder's order if left out. Those without a function are skipped.
 
         Returns:
             Whether one succeeded.
