@@ -10,7 +10,14 @@ from __future__ import annotations
 import argparse
 import time
 
-from dualgpuopt.memory import Decision, Ladder, MemoryMonitor, RecoveryRequest, RecoveryStrategy, default_clear_cuda_cache
+from dualgpuopt.memory import (
+    Decision,
+    Ladder,
+    MemoryMonitor,
+    RecoveryRequest,
+    RecoveryStrategy,
+    default_clear_cuda_cache,
+)
 
 
 class Server:

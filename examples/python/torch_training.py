@@ -1,4 +1,4 @@
-"""A training loop that says at its end what happened to the GPUs' memory meanwhile. Without PyTorch it says so and ends.
+"""A training loop that says at its end what happened to the GPUs' memory. Without PyTorch it says so and ends.
 
 python torch_training.py [--source sim:demo] [--steps 50]
 """

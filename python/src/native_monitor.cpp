@@ -193,6 +193,7 @@ void NativeMonitor::close() {
 void NativeMonitor::abandon() {
   if (shared_) new std::shared_ptr<Shared>(std::move(shared_));  // kept for ever: its threads cannot be joined
   shared_.reset();
+  Outside::count() = 0;  // whoever was outside stayed with the parent
 }
 
 void NativeMonitor::release_driver() {

@@ -1,6 +1,6 @@
 """Holds memory of one GPU through libcuda, as told on stdin: `hold BYTES` more, `free` all. Answers each line with one.
 
-    python3 cuda_holder.py GPU
+python3 cuda_holder.py GPU
 """
 
 from __future__ import annotations

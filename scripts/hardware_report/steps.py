@@ -153,7 +153,8 @@ def _missing_alerts(story: Story) -> Iterable[str]:
     expected = {_level(reading["used_percent"]) for reading in story.readings()} - {None}
     raised = {alert["level"] for alert in story.of_type("alert") if alert["event"] == "raised"}
     if expected != raised:
-        yield f"use was at {', '.join(sorted(filter(None, expected)))}; raised: {', '.join(sorted(raised)) or 'nothing'}"
+        reached = ", ".join(sorted(filter(None, expected)))
+        yield f"use was at {reached}; raised: {', '.join(sorted(raised)) or 'nothing'}"
 
 
 def _left_over(story: Story) -> Iterable[str]:

@@ -1,6 +1,6 @@
 """As cuda_holder.py, through PyTorch; `free` also empties its cache. Each answer has what PyTorch has reserved.
 
-    python3 torch_holder.py GPU
+python3 torch_holder.py GPU
 """
 
 from __future__ import annotations

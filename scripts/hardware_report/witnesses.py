@@ -139,7 +139,11 @@ def _largest(lists: Mapping[str, Any]) -> dict[int, int | None]:
 def ask_pynvml(environment: Mapping[str, str]) -> Numbers:
     answers = json.loads(_ask([_python_with_pynvml(environment), str(PYNVML_PROBE)], environment))
     return {
-        uuid: {**_memory_of(answer, "memory"), **_memory_of(answer, "memory_v2"), "processes": _largest(answer["lists"])}
+        uuid: {
+            **_memory_of(answer, "memory"),
+            **_memory_of(answer, "memory_v2"),
+            "processes": _largest(answer["lists"]),
+        }
         for uuid, answer in answers.items()
         if "lists" in answer
     }
@@ -150,7 +154,7 @@ def ask_pynvml(environment: Mapping[str, str]) -> Numbers:
 
 def _verdict(said: int | None, before: int | None, after: int | None, slack: int) -> str:
     if said is None or before is None or after is None:
-        return "equal" if said == before or said == after else "differs"
+        return "equal" if said in (before, after) else "differs"
     if said in (before, after):
         return "equal"
     low, high = min(before, after), max(before, after)
@@ -174,7 +178,9 @@ def _compare(uuid: str, values: list[Value], said: Mapping[str, Any], before: De
     return rows
 
 
-def _compare_processes(uuid: str, said: Mapping[int, int | None], before: Device, after: Device, slack: int) -> list[list[str]]:
+def _compare_processes(
+    uuid: str, said: Mapping[int, int | None], before: Device, after: Device, slack: int
+) -> list[list[str]]:
     first, second = before.processes(), after.processes()
     rows = []
     for pid, theirs in sorted(said.items()):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from dualgpuopt.memory import _core
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dualgpuopt.memory import _core
 
 NOW = 1_800_000_000.0
 

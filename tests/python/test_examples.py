@@ -34,6 +34,8 @@ def test_runs(name: str) -> None:
 @pytest.mark.parametrize("name", ["alert_callbacks.py", "torch_training.py"])
 def test_without_a_driver_it_is_told(name: str) -> None:
     pytest.importorskip("torch") if name.startswith("torch") else None
-    ended = subprocess.run([sys.executable, str(EXAMPLES / name)], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, str(EXAMPLES / name)], capture_output=True, text=True, timeout=60, check=False
+    )
     assert ended.returncode == 1
     assert "no GPU was found" in ended.stderr

@@ -14,10 +14,14 @@ import weakref
 from collections.abc import Callable
 
 import pytest
-from conftest import GIB, StagedSource, eventually
 
+from conftest import GIB, StagedSource, eventually
 from dualgpuopt.memory.alerts import AlertLevel, MemoryAlert, Subscription
 from dualgpuopt.memory.monitor import MemoryMonitor
+
+
+SANITIZED = "DUALGPUOPT_SANITIZED" in os.environ
+forks = pytest.mark.skipif(SANITIZED, reason="the sanitizer's allocator does not survive a fork with threads")
 
 
 def threads_named(prefix: str) -> list[threading.Thread]:
@@ -145,12 +149,13 @@ def test_a_thousand_monitors_made_and_dropped_leave_nothing() -> None:
     before = resident()
     make_and_drop(1000)
     eventually(lambda: not threads_named("gpumem-"), within=30)
-    assert resident() - before < 16 << 20
+    if not SANITIZED:  # its quarantine grows
+        assert resident() - before < 16 << 20
 
 
 def test_a_dropped_monitor_goes(staged: StagedSource) -> None:
     monitor = MemoryMonitor(staged, interval=0.01)
-    monitor.subscribe(AlertLevel.WARNING, lambda alert: monitor.stop())  # a cycle
+    monitor.subscribe(AlertLevel.WARNING, lambda alert, monitor=monitor: monitor.stop())  # a cycle
     monitor.start()
     gone = weakref.ref(monitor)
     del monitor
@@ -209,6 +214,7 @@ def test_stop_returns_soon_although_the_source_hangs(staged: StagedSource) -> No
 # Forks and exits -----------------------------------------------------------------------------------------------------
 
 
+@forks
 def test_a_forked_child_goes_on_with_a_monitor_of_its_own() -> None:
     assert_runs(
         """
@@ -233,6 +239,7 @@ def test_a_forked_child_goes_on_with_a_monitor_of_its_own() -> None:
     )
 
 
+@forks
 def test_a_forked_child_that_ends_in_the_usual_way_does_not_hang() -> None:
     assert_runs(
         """

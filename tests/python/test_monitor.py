@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy
 import pytest
-from conftest import GIB, StagedSource, eventually
 
+from conftest import GIB, StagedSource, eventually
 from dualgpuopt.memory.alerts import AlertLevel, MemoryAlert, Threshold, Thresholds
 from dualgpuopt.memory.metrics import plain
 from dualgpuopt.memory.monitor import MemoryMonitor, MonitorError

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from nanobind.stubgen import StubGen
+
 import dualgpuopt.memory
 from dualgpuopt.memory import _core
-from nanobind.stubgen import StubGen
 
 Signatures = dict[str, list[str]]
 

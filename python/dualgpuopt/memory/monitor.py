@@ -25,6 +25,7 @@ __all__ = ["MemoryMonitor", "MonitorError"]
 
 logger = logging.getLogger("dualgpuopt.memory")
 alert_logger = logging.getLogger("dualgpuopt.memory.alerts")
+logger.addHandler(logging.NullHandler())  # the application decides what is shown
 
 AlertCallback = Callable[[MemoryAlert], object]
 DecisionCallback = Callable[[Decision], object]

@@ -43,8 +43,8 @@ class Line(NamedTuple):
     """The least-squares line through points of time and bytes.
 
     Attributes:
-        time: Seconds, mean of the points.
-        value: Bytes, mean of the points; the line goes through both.
+        time: Seconds, of the last of the points.
+        value: The line's bytes there.
         slope: Bytes a second; 0 if all points are of one moment.
         explained: Share of the points' variance that lies on the line, 0 to 1; 0 if they do not vary.
     """
@@ -77,7 +77,7 @@ def fit_line(points: Points) -> Line:
     """
     if not points:
         raise ValueError("a line needs at least one point")
-    count, origin = len(points), points[-1][0]  # seconds since the epoch would cost the last digits
+    count, origin = len(points), points[-1][0]  # sums of seconds since the epoch would lose the last digits
     mean_t = sum(t - origin for t, _ in points) / count
     mean_y = sum(y for _, y in points) / count
     # Points of one moment have no slope, but the mean's rounding would give them one.
@@ -86,7 +86,8 @@ def fit_line(points: Points) -> Line:
     tt = sum((t - origin - mean_t) ** 2 for t, _ in points)
     ty = sum((t - origin - mean_t) * (y - mean_y) for t, y in points)
     yy = sum((y - mean_y) ** 2 for _, y in points)
-    return Line(origin + mean_t, mean_y, ty / tt, min(1.0, ty * ty / (tt * yy)) if yy else 0.0)
+    slope = ty / tt
+    return Line(origin, mean_y - slope * mean_t, slope, min(1.0, ty * ty / (tt * yy)) if yy else 0.0)
 
 
 class _UsagePoint(tuple[float, float]):

@@ -38,6 +38,7 @@ LEAK_CHECK_EVERY = 10
 # n equal steps lie on a line by 1 - 1/(n + 1)^2 of their variance: with two, a model that was loaded counts as no leak.
 LEAK_EXPLAINED = 8 / 9
 SESSIONS_KEPT = 16
+EVENTS_WAITING = 1000  # for callbacks that are slower than they happen; later ones are not told then
 STOP_PATIENCE_S = 2.0
 
 ReadUsedBytes = Callable[[], Mapping[int, int]]
@@ -231,6 +232,10 @@ class ProfilingSession:
         timestamp: The same moment in seconds since the epoch.
         settings: As `MemoryProfiler` takes them, in the same order; its defaults if left out.
 
+    Attributes:
+        session_id: Its name.
+        provenance: "driver", "simulated" or "replayed", of the samples; None: whoever reads does not say.
+
     Example:
         >>> session = ProfilingSession("load", started=100.0, timestamp=0.0)
         >>> session.sample(100.0, {0: 0})
@@ -243,6 +248,7 @@ class ProfilingSession:
         self, session_id: str, started: float, timestamp: float, settings: tuple[float, int, float, float] = _Settings()
     ) -> None:
         self.session_id = session_id
+        self.provenance: str | None = None
         self._settings = _Settings(*settings)
         self._started = started
         self._timestamp = timestamp
@@ -331,6 +337,7 @@ class ProfilingSession:
             "running": self._ended is None,
             "timestamp": self._timestamp,
             "duration_s": (now if self._ended is None else self._ended) - self._started,
+            "provenance": self.provenance,
             "sample_interval_s": self._settings.sample_interval,
             "failed_reads": self._failures,
             "last_failure": self._last_failure,
@@ -377,11 +384,25 @@ class ProfilingSession:
 EventCallback = Callable[[MemoryEvent], object]
 
 
-def _read_process_wide() -> dict[int, int]:
-    """The bytes in use by device, of the process-wide monitor."""
-    from .compat import get_memory_monitor
+class _ProcessWide:
+    """Reads through the process-wide monitor, which has a pace of its own: gives each of its readings once.
 
-    return {gpu: int(stats["used_memory_bytes"]) for gpu, stats in get_memory_monitor().get_all_stats().items()}
+    A reading that was seen before is no sample; taken for one, it would double the growth at the next.
+    """
+
+    def __init__(self) -> None:
+        self.provenance: str | None = None
+        self._newest: dict[int, float] = {}
+
+    def __call__(self) -> dict[int, int]:
+        from .compat import get_memory_monitor
+
+        monitor = get_memory_monitor()
+        stats = monitor.get_all_stats()
+        self.provenance = monitor.snapshot().provenance
+        fresh = {gpu: each for gpu, each in stats.items() if each["timestamp"] != self._newest.get(gpu)}
+        self._newest.update((gpu, each["timestamp"]) for gpu, each in fresh.items())
+        return {gpu: int(each["used_memory_bytes"]) for gpu, each in fresh.items()}
 
 
 class MemoryProfiler:
@@ -393,7 +414,8 @@ class MemoryProfiler:
         leak_detection_threshold: MB/s of steady growth that count as a leak. A program that fills memory evenly on
             purpose looks the same.
         spike_detection_threshold: MB/s between two samples that count as a spike.
-        read_used_bytes: Gives the bytes in use by device; left out, the process-wide monitor is asked.
+        read_used_bytes: Gives the bytes in use by device. Left out, the process-wide monitor is asked, and there are no
+            more samples than it has readings: one in 2 s unless it runs. An attribute `provenance` gets into reports.
 
     Raises:
         ValueError: An interval or a size makes no sense.
@@ -421,21 +443,27 @@ class MemoryProfiler:
             raise ValueError(f"sample_interval is {sample_interval}: it takes seconds above 0")
         if history_size < 3:
             raise ValueError(f"history_size is {history_size}: it takes at least 3 samples")
-        self._settings = _Settings(
-            sample_interval, history_size, leak_detection_threshold, spike_detection_threshold
-        )
-        self._read = read_used_bytes if read_used_bytes is not None else _read_process_wide
+        self._settings = _Settings(sample_interval, history_size, leak_detection_threshold, spike_detection_threshold)
+        self._given = read_used_bytes
+        self._read: ReadUsedBytes = read_used_bytes or _ProcessWide()
         self._callbacks: dict[MemoryEventType, tuple[EventCallback, ...]] = dict.fromkeys(MemoryEventType, ())
         self._sessions: dict[str, ProfilingSession] = {}
-        self._after_fork()
+        self._session: ProfilingSession | None = None
+        self._begin_without_threads()
         _profilers.add(self)
 
-    def _after_fork(self) -> None:
-        """No thread came along, and whoever held the lock is gone; in the constructor that is as true."""
+    def _begin_without_threads(self) -> None:
         self._lock = threading.RLock()
-        self._session: ProfilingSession | None = None
-        self._stop_threads: Callable[[], object] = lambda: None
         self._sampler: threading.Thread | None = None
+        self._stopped = threading.Event()
+        self._end_telling: Callable[[], object] = lambda: None
+
+    def _after_fork(self) -> None:
+        """In the child: no thread came along, and whoever held the lock is not here to give it back."""
+        self._begin_without_threads()
+        session, self._session = self._session, None
+        if session is not None:
+            session.end(time.monotonic())
 
     # Sessions -------------------------------------------------------------------------------------------------------
 
@@ -451,17 +479,19 @@ class MemoryProfiler:
         Raises:
             ValueError: There is a session of that name.
         """
+        self._require_free(session_id)
         self.end_session()
         with self._lock:
-            if session_id in self._sessions:
-                raise ValueError(f"there is a session {session_id} already; choose another name")
+            self._require_free(session_id)
+            events = self._close(self._session)  # which another thread has begun in the meantime
             session = ProfilingSession(session_id or self._free_name(), time.monotonic(), time.time(), self._settings)
             self._sessions[session.session_id] = self._session = session
             for oldest in list(self._sessions)[:-SESSIONS_KEPT]:
                 del self._sessions[oldest]
-            event = session.begin()
+            self._read = self._given or _ProcessWide()
+            events.append(session.begin())
             self._start_threads(session)
-        self._tell([event])
+        self._tell(events)
         return session.session_id
 
     def end_session(self) -> dict[str, Any]:
@@ -475,16 +505,21 @@ class MemoryProfiler:
             return {}
         events = self._sample(session)
         with self._lock:
-            if self._session is not session:  # another thread was faster
-                return session.report(time.monotonic())
-            events.append(session.end(time.monotonic()))
-            self._session = None
-            sampler = self._sampler
-            self._stop_threads()
+            sampler = self._sampler if self._session is session else None
+            events += self._close(session)
         if sampler is not None and sampler is not threading.current_thread():
             sampler.join(STOP_PATIENCE_S)
         self._tell(events)
         return session.report(time.monotonic())
+
+    def _close(self, session: ProfilingSession | None) -> list[MemoryEvent]:
+        """Ends that session, if it still runs; the lock is held."""
+        if session is None or self._session is not session:
+            return []
+        self._session = None
+        self._stopped.set()
+        self._end_telling()
+        return [session.end(time.monotonic())]
 
     def get_session_report(self, session_id: str | None = None) -> dict[str, Any]:
         """A session in numbers.
@@ -527,6 +562,10 @@ class MemoryProfiler:
         if session_id is None:
             return next(reversed(self._sessions.values()), None)
         return self._sessions.get(session_id)
+
+    def _require_free(self, session_id: str | None) -> None:
+        if session_id in self._sessions:
+            raise ValueError(f"there is a session {session_id} already; choose another name")
 
     def _free_name(self) -> str:
         number = len(self._sessions) + 1
@@ -624,29 +663,30 @@ class MemoryProfiler:
                 logger.warning("Cannot read the memory in use: %s", error)
             return []
         with self._lock:
+            session.provenance = getattr(self._read, "provenance", None)
             return session.sample(time.monotonic(), used)
 
     def _start_threads(self, session: ProfilingSession) -> None:
         import queue
 
-        stopped, noticed = threading.Event(), queue.SimpleQueue[Any]()
-        this = weakref.ref(self)  # a profiler that is dropped in the middle of a session ends its threads
-        self._sampler = threading.Thread(
-            target=_sample_until, args=(stopped, self._settings.sample_interval, this, session, noticed), daemon=True,
-            name="MemoryProfilerSampler",
-        )
-        teller = threading.Thread(target=_tell_until, args=(noticed, this), daemon=True, name="MemoryProfilerEvents")
-        self._stop_threads = weakref.finalize(self, _stop, stopped, noticed)
-        self._sampler.start()
-        teller.start()
+        noticed: Any = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        # A profiler that is dropped in the middle of a session ends its threads: the sampler sees it by itself. Only
+        # the queue may be touched by a finalizer, which can run anywhere.
+        this = weakref.ref(self)
+        self._end_telling = weakref.finalize(self, noticed.put, None)
+        arguments = (self._stopped, self._settings.sample_interval, this, session, noticed)
+        self._sampler = _spawn("MemoryProfilerSampler", _sample_until, *arguments)
+        _spawn("MemoryProfilerEvents", _tell_until, noticed, this)
+
+
+def _spawn(name: str, run: Callable[..., None], *arguments: Any) -> threading.Thread:
+    thread = threading.Thread(target=run, args=arguments, name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 _profilers: weakref.WeakSet[MemoryProfiler] = weakref.WeakSet()
-
-
-def _stop(stopped: threading.Event, noticed: Any) -> None:
-    stopped.set()
-    noticed.put(None)
 
 
 def _sample_until(
@@ -663,7 +703,7 @@ def _sample_until(
             return
         events = here._sample(session)
         del here
-        if events and noticed.qsize() < session.queue_limit:
+        if events and noticed.qsize() < EVENTS_WAITING:
             noticed.put(events)
         due = max(due + interval, time.monotonic())
 
@@ -678,6 +718,8 @@ def _tell_until(noticed: Any, profiler: weakref.ref[MemoryProfiler]) -> None:
 
 
 def _forget_after_fork() -> None:
+    global _only_lock
+    _only_lock = threading.Lock()
     for profiler in list(_profilers):
         profiler._after_fork()
 
