@@ -48,6 +48,7 @@ SourceResult open_simulated(std::string_view name_or_file, const Clock& clock) {
 SourceResult open_trace(std::string_view file, const Clock& clock) {
   auto trace = load_trace(std::filesystem::path(file));
   if (!trace) return fail(std::move(trace.error()));
+  trace->count_from_first_row();  // the clock's origin, for it may not begin where the recording does
   return std::make_unique<TraceSource>(std::move(*trace), clock);
 }
 

@@ -29,6 +29,12 @@ bool is_utf16(std::string_view text) {
   return std::any_of(kUtf16Marks.begin(), kUtf16Marks.end(), [&](auto mark) { return text.starts_with(mark); });
 }
 
+std::shared_ptr<const ProcessList> shifted(const ProcessList& list, Duration by) {
+  auto copy = std::make_shared<ProcessList>(list);
+  copy->time.mono -= by;
+  return copy;
+}
+
 }  // namespace
 
 std::vector<MonoTime> Trace::times() const {
@@ -51,6 +57,17 @@ Duration Trace::median_interval() const {
   const auto middle = intervals.begin() + static_cast<std::ptrdiff_t>(intervals.size() / 2);
   std::nth_element(intervals.begin(), middle, intervals.end());
   return *middle;
+}
+
+void Trace::count_from_first_row() {
+  if (readings.empty()) return;
+  const auto origin = readings.front().time.mono.time_since_epoch();
+  if (origin == Duration::zero()) return;
+  for (auto& reading : readings) {
+    reading.time.mono -= origin;
+    if (reading.processes) reading.processes = shifted(*reading.processes, origin);
+    for (auto& event : reading.events) event.time.mono -= origin;
+  }
 }
 
 Result<Trace> parse_trace(std::string_view text) {

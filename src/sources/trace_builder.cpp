@@ -15,22 +15,9 @@ std::string shown(const TimeStamp& time) {
 }
 
 /// The list as seen from an origin that lies `by` later.
-std::shared_ptr<const ProcessList> shifted(const ProcessList& list, Duration by) {
-  auto copy = std::make_shared<ProcessList>(list);
-  copy->time.mono -= by;
-  return copy;
-}
-
-void count_from_earliest(std::vector<Reading>& readings) {
+void put_in_order(std::vector<Reading>& readings) {
   if (!std::is_sorted(readings.begin(), readings.end(), earlier)) {
     std::stable_sort(readings.begin(), readings.end(), earlier);
-  }
-  const auto origin = readings.front().time.mono.time_since_epoch();
-  if (origin == Duration::zero()) return;
-  for (auto& reading : readings) {
-    reading.time.mono -= origin;
-    if (reading.processes) reading.processes = shifted(*reading.processes, origin);
-    for (auto& event : reading.events) event.time.mono -= origin;
   }
 }
 
@@ -111,12 +98,12 @@ std::vector<std::string> TraceBuilder::warnings() const {
   return warnings;
 }
 
-Result<Trace> TraceBuilder::finish() && {
+Result<Trace> TraceBuilder::finish(TimeOrigin origin) && {
   if (readings_.empty()) {
     return fail(ErrorCode::ParseFailed, cut_line_.empty() ? "the recording has no readings: expected at least one row"
                                                           : "the recording has no readings: " + cut_line_);
   }
-  count_from_earliest(readings_);
+  put_in_order(readings_);
   Trace trace;
   for (std::size_t gpu = 0; gpu < tracks_.size(); ++gpu) {
     if (tracks_[gpu].device) {
@@ -127,10 +114,11 @@ Result<Trace> TraceBuilder::finish() && {
   }
   trace.readings = std::move(readings_);
   trace.warnings = warnings();
+  if (origin == TimeOrigin::FirstRow) trace.count_from_first_row();
   return trace;
 }
 
-Result<Trace> build_trace(std::string_view text, const LineReader& read_line) {
+Result<Trace> build_trace(std::string_view text, TimeOrigin origin, const LineReader& read_line) {
   TraceBuilder builder;
   TraceLines lines(text);
   while (const auto line = lines.next()) {
@@ -139,7 +127,7 @@ Result<Trace> build_trace(std::string_view text, const LineReader& read_line) {
     if (line->complete) return fail(taken.error());
     builder.drop_cut_line(*line, taken.error());
   }
-  return std::move(builder).finish();
+  return std::move(builder).finish(origin);
 }
 
 }  // namespace dualgpuopt::memory

@@ -13,8 +13,10 @@
 
 namespace dualgpuopt::memory {
 
-/// Collects rows, checks what holds in every form, and makes the Trace. Times may count from anywhere; finish()
-/// counts them from the earliest.
+/// Where the times of a recording count from: what its seconds say, or its first row where it has stamps of the world.
+enum class TimeOrigin { AsWritten, FirstRow };
+
+/// Collects rows, checks what holds in every form, and makes the Trace.
 class TraceBuilder {
  public:
   /// Takes the reading of a line, made Replayed. Refused: a total of 0, a time before the GPU's last one, and in a
@@ -31,7 +33,7 @@ class TraceBuilder {
   void drop_cut_line(const TraceLine& line, const Error& error);
 
   /// Error: no reading at all.
-  [[nodiscard]] Result<Trace> finish() &&;
+  [[nodiscard]] Result<Trace> finish(TimeOrigin origin) &&;
 
  private:
   /// What is known of one GPU so far.
@@ -61,6 +63,6 @@ using LineReader = std::function<Result<void>(const TraceLine&, TraceBuilder&)>;
 
 /// Feeds every line to the reader, and makes the Trace. The first error ends it, except in a last line without line
 /// feed, which a crash may have cut off: that one is left out with a warning.
-[[nodiscard]] Result<Trace> build_trace(std::string_view text, const LineReader& read_line);
+[[nodiscard]] Result<Trace> build_trace(std::string_view text, TimeOrigin origin, const LineReader& read_line);
 
 }  // namespace dualgpuopt::memory

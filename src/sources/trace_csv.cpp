@@ -49,7 +49,7 @@ bool is_trace_csv_header(std::string_view line) {
 
 Result<Trace> parse_trace_csv(std::string_view text) {
   return build_trace(
-      text,
+      text, TimeOrigin::AsWritten,
       [fields = std::vector<std::string_view>()](const TraceLine& line, TraceBuilder& builder) mutable -> Result<void> {
         split_fields(line.text, fields);
         if (fields.front() == "t_s" && is_trace_csv_header(line.text)) return {};

@@ -183,6 +183,6 @@ Result<void> read_record(const TraceLine& line, TraceBuilder& builder) {
 
 }  // namespace
 
-Result<Trace> parse_trace_json(std::string_view text) { return build_trace(text, read_record); }
+Result<Trace> parse_trace_json(std::string_view text) { return build_trace(text, TimeOrigin::AsWritten, read_record); }
 
 }  // namespace dualgpuopt::memory

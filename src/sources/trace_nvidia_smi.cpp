@@ -193,7 +193,7 @@ bool is_nvidia_smi_line(std::string_view line) {
 
 Result<Trace> parse_trace_nvidia_smi(std::string_view text) {
   NvidiaSmiReader reader;
-  return build_trace(text,
+  return build_trace(text, TimeOrigin::FirstRow,
                      [&](const TraceLine& line, TraceBuilder& builder) { return reader.read_line(line, builder); });
 }
 

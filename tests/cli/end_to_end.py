@@ -305,6 +305,14 @@ class RecordAndReplay(Folder):
                 self.assertEqual(sum(line.startswith('{"schema":1,"type":"forecast"') for line in first.stdout.splitlines()),
                                  trace.read_text().count("\n") - 1)
 
+    def test_a_replay_keeps_the_seconds_of_the_recording(self):
+        late = self.folder / "late.csv"
+        late.write_text("t_s,gpu,used_bytes,total_bytes\n1000.500,0,1,20\n1001.500,0,2,20\n")
+        seen = [record["t"] for record in records(gpumem("replay", late, "--forecasts").stdout) if record["type"] == "forecast"]
+        self.assertEqual(seen, [1000.5, 1001.5])
+        live = records(gpumem("status", "--json", "--source", f"trace:{late}").stdout)
+        self.assertEqual([record["status"] for record in live if record["type"] == "reading"], ["ok"])
+
 
 class Check(Folder):
     def check(self, amount, *arguments):

@@ -307,9 +307,30 @@ def test_a_session_samples_until_it_ends(profiler: MemoryProfiler, memory: Memor
 def test_a_session_is_never_without_its_last_sample(memory: Memory) -> None:
     profiler = MemoryProfiler(sample_interval=3600.0, read_used_bytes=memory)
     profiler.start_profiling()
-    eventually(lambda: memory.reads == 1)
+    eventually(lambda: profiler.get_session_report()["gpus"])
     memory.used = {0: 7}
     assert profiler.end_session()["gpus"][0]["last_used_bytes"] == 7
+
+
+def test_a_read_that_took_long_does_not_overwrite_a_newer_one() -> None:
+    began, answer, asked = threading.Event(), threading.Event(), iter([100 * MB])
+
+    def read() -> dict[int, int]:
+        used = next(asked, 7)
+        if used != 7:
+            began.set()
+            answer.wait(DEADLINE_S)
+        return {0: used}
+
+    profiler = MemoryProfiler(sample_interval=3600.0, read_used_bytes=read)
+    profiler.start_profiling()
+    assert began.wait(DEADLINE_S)
+    profiler.start_inference()
+    answer.set()
+    assert profiler._sampler is not None
+    profiler._stopped.set()
+    profiler._sampler.join(DEADLINE_S)
+    assert profiler.end_session()["gpus"][0]["max_used_bytes"] == 7
 
 
 def test_reports_are_found_by_name_and_the_newest_without(profiler: MemoryProfiler) -> None:

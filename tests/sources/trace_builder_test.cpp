@@ -28,7 +28,7 @@ TEST(TraceBuilder, OrdersRowsOfSeveralGpusAndCountsFromTheEarliest) {
   ASSERT_TRUE(builder.add(reading_at(13, 0), line(2)));
   ASSERT_TRUE(builder.add(reading_at(11, 1), line(3)));
   ASSERT_TRUE(builder.add(reading_at(12, 1), line(4)));
-  const auto trace = std::move(builder).finish();
+  const auto trace = std::move(builder).finish(TimeOrigin::FirstRow);
   ASSERT_TRUE(trace);
   std::vector<std::pair<int, MonoTime>> rows;
   for (const auto& reading : trace->readings) rows.emplace_back(reading.gpu, reading.time.mono);
@@ -43,7 +43,7 @@ TEST(TraceBuilder, MovesProcessListsAlongWithTheOrigin) {
   reading.processes = list;
   TraceBuilder builder;
   ASSERT_TRUE(builder.add(reading, line(1)));
-  const auto trace = std::move(builder).finish();
+  const auto trace = std::move(builder).finish(TimeOrigin::FirstRow);
   ASSERT_TRUE(trace);
   EXPECT_EQ(trace->readings[0].processes->time.mono, MonoTime(-1s));
   EXPECT_EQ(list->time.mono, MonoTime(9s)) << "the list that was handed in is not ours to change";
@@ -79,7 +79,7 @@ TEST(TraceBuilder, KeepsUsedAboveTotalAndCountsSuchRowsInOneWarning) {
   for (std::size_t row = 2; row < 1000; ++row) {
     ASSERT_TRUE(builder.add(reading_at(static_cast<double>(row), 0, 3_GiB, 2_GiB), line(row)));
   }
-  const auto trace = std::move(builder).finish();
+  const auto trace = std::move(builder).finish(TimeOrigin::FirstRow);
   ASSERT_TRUE(trace);
   EXPECT_EQ(trace->readings[0].memory->used, 3_GiB);
   EXPECT_EQ(trace->readings[0].memory->free, 0_B);
@@ -95,7 +95,7 @@ TEST(TraceBuilder, KeepsTheFirstDescriptionOfADevice) {
   builder.describe(device_with_key(2, "GPU-b"), line(3));
   EXPECT_TRUE(builder.describes(2));
   ASSERT_TRUE(builder.add(reading_at(0, 0), line(4)));
-  const auto trace = std::move(builder).finish();
+  const auto trace = std::move(builder).finish(TimeOrigin::FirstRow);
   ASSERT_TRUE(trace);
   ASSERT_EQ(trace->devices.size(), 2U);
   EXPECT_EQ(trace->devices[0].key, "trace-0") << "a GPU that nothing describes is named after the source";
@@ -108,20 +108,21 @@ TEST(BuildTrace, LeavesOutOnlyALastLineThatWasCutOff) {
     if (row.text == "bad") return refuse(row, row.text, "a row", "good");
     return builder.add(reading_at(0, 0), row);
   };
-  EXPECT_FALSE(build_trace("good\nbad\ngood\n", reader));
-  EXPECT_FALSE(build_trace("good\nbad\n", reader)) << "with its line feed the line is complete, and wrong";
-  const auto cut = build_trace("good\nbad", reader);
+  EXPECT_FALSE(build_trace("good\nbad\ngood\n", TimeOrigin::AsWritten, reader));
+  EXPECT_FALSE(build_trace("good\nbad\n", TimeOrigin::AsWritten, reader))
+      << "with its line feed the line is complete, and wrong";
+  const auto cut = build_trace("good\nbad", TimeOrigin::AsWritten, reader);
   ASSERT_TRUE(cut);
   EXPECT_EQ(cut->readings.size(), 1U);
   EXPECT_THAT(cut->warnings, ElementsAre(HasSubstr("line 2 is cut off and is left out")));
-  EXPECT_THAT(build_trace("good\ngood", reader)->warnings, IsEmpty());
+  EXPECT_THAT(build_trace("good\ngood", TimeOrigin::AsWritten, reader)->warnings, IsEmpty());
 }
 
 TEST(BuildTrace, SaysWhyNothingIsLeft) {
   const LineReader refuse_all = [](const TraceLine& row, TraceBuilder&) -> Result<void> {
     return refuse(row, row.text, "a row", "good");
   };
-  const auto trace = build_trace("bad", refuse_all);
+  const auto trace = build_trace("bad", TimeOrigin::AsWritten, refuse_all);
   ASSERT_FALSE(trace);
   EXPECT_THAT(trace.error().message(), HasSubstr("no readings: line 1 is cut off"));
 }

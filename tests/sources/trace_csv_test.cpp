@@ -37,8 +37,10 @@ TEST(ParseTraceCsv, ReadsRowsOfSeveralGpus) {
   EXPECT_THAT(trace.warnings, IsEmpty());
 }
 
-TEST(ParseTraceCsv, CountsFromTheFirstRow) {
-  const auto trace = parsed(csv({"100.500,0,1,2", "101.750,0,1,2"}));
+TEST(ParseTraceCsv, KeepsTheRecordingsOwnSeconds) {
+  auto trace = parsed(csv({"100.500,0,1,2", "101.750,0,1,2"}));
+  EXPECT_THAT(trace.times(), ElementsAre(MonoTime(100500ms), MonoTime(101750ms)));
+  trace.count_from_first_row();
   EXPECT_THAT(trace.times(), ElementsAre(MonoTime(0s), MonoTime(1250ms)));
 }
 

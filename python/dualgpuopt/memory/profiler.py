@@ -654,6 +654,7 @@ class MemoryProfiler:
     # Sampling -------------------------------------------------------------------------------------------------------
 
     def _sample(self, session: ProfilingSession) -> list[MemoryEvent]:
+        now = time.monotonic()  # from before: of two reads at once, the one that began earlier is not to win
         try:
             used = dict(self._read())
         except Exception as error:
@@ -664,7 +665,7 @@ class MemoryProfiler:
             return []
         with self._lock:
             session.provenance = getattr(self._read, "provenance", None)
-            return session.sample(time.monotonic(), used)
+            return session.sample(now, used)
 
     def _start_threads(self, session: ProfilingSession) -> None:
         import queue

@@ -10,12 +10,21 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from conftest import Run, environment
+from script_runner import ScriptRunner, environment
 
-NAMES = (
-    "MemoryUnit MemoryAlertLevel GPUMemoryStats MemoryAlert MemoryAlertCallback MemoryProfile MemoryRecoveryStrategy "
-    "MemoryMonitor get_memory_monitor DEFAULT_PROFILES initialize_memory_profiles"
-).split()
+NAMES = [
+    "MemoryUnit",
+    "MemoryAlertLevel",
+    "GPUMemoryStats",
+    "MemoryAlert",
+    "MemoryAlertCallback",
+    "MemoryProfile",
+    "MemoryRecoveryStrategy",
+    "MemoryMonitor",
+    "get_memory_monitor",
+    "DEFAULT_PROFILES",
+    "initialize_memory_profiles",
+]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +68,7 @@ def test_the_logger_is_visible(legacy: ModuleType) -> None:
     assert legacy.logger.name == "DualGPUOpt.MemoryMonitor"
 
 
-def test_importing_touches_neither_the_driver_nor_the_world(run_script: Run) -> None:
+def test_importing_touches_neither_the_driver_nor_the_world(run_script: ScriptRunner) -> None:
     facts = run_script(
         """
 import json
@@ -79,7 +88,7 @@ report(then=stage.calls["nvmlInit"])
 
 @pytest.mark.parametrize("inject", ["modules", "path"])
 @pytest.mark.parametrize("stub", ["minimal", "named"])
-def test_an_injected_pynvml_is_read(run_script: Run, inject: str, stub: str) -> None:
+def test_an_injected_pynvml_is_read(run_script: ScriptRunner, inject: str, stub: str) -> None:
     facts = run_script(
         """
 GPU0.at(25), GPU1.at(75)
@@ -93,7 +102,7 @@ report(available=legacy.NVML_AVAILABLE, used={gpu: values["used"] for gpu, value
     assert facts["used"] == {"0": 2_500 << 20, "1": 7_500 << 20}
 
 
-def test_a_mock_object_as_pynvml_is_read(run_script: Run) -> None:
+def test_a_mock_object_as_pynvml_is_read(run_script: ScriptRunner) -> None:
     """As tests of integrations have it: every attribute exists, and names and UUIDs are objects of no meaning."""
     facts = run_script(
         """
@@ -115,23 +124,25 @@ report(processes=[list(one["process_memory"].items()) for one in stats.values()]
     assert facts["processes"] == [[[77, 1 << 30]]] * 2
 
 
-def test_a_driver_that_does_not_start_is_logged_and_nothing_is_invented(run_script: Run) -> None:
+def test_a_driver_that_does_not_start_is_logged_and_nothing_is_invented(run_script: ScriptRunner) -> None:
     facts = run_script(
         """
 records = listen()
 stage.driver_trouble = "Driver Not Loaded"
 monitor = legacy.get_memory_monitor()
-report(records=records.all, stats=monitor.get_all_stats(), memory=monitor.get_memory_stats(), one=monitor.get_memory_stats(0))
-report(truth=bool(monitor))
+report(stats=monitor.get_all_stats(), memory=monitor.get_memory_stats(), one=monitor.get_memory_stats(0))
+report(records=records.all, truth=bool(monitor))
 """,
     )
-    assert any(text.startswith("Failed to initialize NVML: ") and "Driver Not Loaded" in text for _, text in facts["records"])
+    assert any(
+        text.startswith("Failed to initialize NVML: ") and "Driver Not Loaded" in text for _, text in facts["records"]
+    )
     assert all(level in ("WARNING", "ERROR") for level, _ in facts["records"])
     assert (facts["stats"], facts["memory"], facts["one"]) == ({}, {}, {})
     assert facts["truth"] is True
 
 
-def test_a_driver_that_comes_later_is_found(run_script: Run) -> None:
+def test_a_driver_that_comes_later_is_found(run_script: ScriptRunner) -> None:
     run_script(
         """
 stage.driver_trouble = "Driver Not Loaded"
@@ -143,7 +154,7 @@ eventually(lambda: sorted(monitor.get_all_stats()) == [0, 1], "the retry")
     )
 
 
-def test_the_mock_is_had_on_request_only_and_is_labelled(run_script: Run) -> None:
+def test_the_mock_is_had_on_request_only_and_is_labelled(run_script: ScriptRunner) -> None:
     facts = run_script(
         """
 records = listen()
@@ -158,7 +169,7 @@ report(totals=[one["total_memory_bytes"] for one in stats.values()], records=rec
     assert [level for level, text in facts["records"] if "mock" in text or "simulated" in text] == ["WARNING"]
 
 
-def test_without_a_driver_there_is_one_warning_and_no_gpu(run_script: Run) -> None:
+def test_without_a_driver_there_is_one_warning_and_no_gpu(run_script: ScriptRunner) -> None:
     if os.path.exists("/proc/driver/nvidia") or os.path.exists("/dev/dxg"):
         pytest.skip("this machine has an NVIDIA driver")
     facts = run_script(

@@ -43,7 +43,9 @@ def test_the_largest_batch(profile: Any, available: int, tokens: int, batch: int
     assert profile.max_batch_size(available, tokens) == batch
 
 
-@pytest.mark.parametrize(("available", "batch", "tokens"), [(5_000, 2, 380), (2_490, 1, 139), (2_000, 1, 128), (0, 1, 128)])
+@pytest.mark.parametrize(
+    ("available", "batch", "tokens"), [(5_000, 2, 380), (2_490, 1, 139), (2_000, 1, 128), (0, 1, 128)]
+)
 def test_the_longest_sequence(profile: Any, available: int, batch: int, tokens: int) -> None:
     assert profile.max_sequence_length(available, batch) == tokens
 

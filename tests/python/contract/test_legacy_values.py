@@ -38,7 +38,16 @@ def stats(legacy: ModuleType) -> Any:
 def test_statistics_have_eight_fields(legacy: ModuleType) -> None:
     names = [one.name for one in dataclasses.fields(legacy.GPUMemoryStats)]
     assert names == (
-        "gpu_id total_memory used_memory free_memory reserved_memory cached_memory process_memory timestamp".split()
+        [
+            "gpu_id",
+            "total_memory",
+            "used_memory",
+            "free_memory",
+            "reserved_memory",
+            "cached_memory",
+            "process_memory",
+            "timestamp",
+        ]
     )
 
 
@@ -62,7 +71,9 @@ def test_statistics_are_mutable_and_equal_by_field(legacy: ModuleType) -> None:
     assert one != other and other.usage_percent() == 50
 
 
-@pytest.mark.parametrize(("total", "used", "percent"), [(8, 2, 25), (10, 11, 110), (0, 5, 0), (-1, 5, 0), (3, 1, 100 / 3)])
+@pytest.mark.parametrize(
+    ("total", "used", "percent"), [(8, 2, 25), (10, 11, 110), (0, 5, 0), (-1, 5, 0), (3, 1, 100 / 3)]
+)
 def test_usage_percent_is_not_clamped(legacy: ModuleType, total: int, used: int, percent: float) -> None:
     assert legacy.GPUMemoryStats(0, total, used, total - used).usage_percent() == pytest.approx(percent)
 

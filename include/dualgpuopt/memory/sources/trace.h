@@ -11,7 +11,8 @@
 
 namespace dualgpuopt::memory {
 
-/// A recording: its devices and its readings in time order, times counted from the earliest row. Rows of one time keep
+/// A recording: its devices and its readings in time order. Times are the recording's own seconds; where it has stamps
+/// of the world's time instead, they count from its first row. Rows of one time keep
 /// the order of the file, also several of one GPU: logs with stamps to the second have them, and they are not spread.
 struct Trace {
   std::vector<Device> devices;        ///< Ascending by index.
@@ -22,6 +23,8 @@ struct Trace {
   [[nodiscard]] std::vector<MonoTime> times() const;
   /// Median time between two readings of one device, rows of one time counted as one; zero with fewer than two.
   [[nodiscard]] Duration median_interval() const;
+  /// Moves all times so that the first row's is zero.
+  void count_from_first_row();
 };
 
 /// Reads a recording; the form is found by its first line:

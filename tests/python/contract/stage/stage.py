@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -28,10 +28,10 @@ class Gpu:
     """One GPU of the stage. Its total makes whole percents, and halves of them, exact."""
 
     total: int = 10_000 * MIB
-    used: Union[int, Callable[[], int]] = 1_000 * MIB
-    processes: list[tuple[int, Optional[int]]] = field(default_factory=list)
-    trouble: Optional[str] = None  # why its memory cannot be read
-    process_trouble: Optional[str] = None
+    used: int | Callable[[], int] = 1_000 * MIB
+    processes: list[tuple[int, int | None]] = field(default_factory=list)
+    trouble: str | None = None  # why its memory cannot be read
+    process_trouble: str | None = None
     reads: int = 0
 
     def at(self, percent: float) -> Gpu:
@@ -44,7 +44,7 @@ class Gpu:
 
 gpus = [Gpu(), Gpu()]
 calls: Counter[str] = Counter()
-driver_trouble: Optional[str] = None  # why the driver does not start
+driver_trouble: str | None = None  # why the driver does not start
 driver_users = 0  # how often it was initialised and not shut down
 when_shut_down: Callable[[], object] = int
 
