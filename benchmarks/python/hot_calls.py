@@ -31,7 +31,7 @@ def ours() -> Any:
     sys.modules["pynvml"] = stub_driver
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        from dualgpuopt import memory_monitor as legacy
+        import dualgpuopt.memory_monitor as legacy
     monitor = legacy.MemoryMonitor(INTERVAL_S, 99.0, 99.5, 99.9)
     profile = legacy.MemoryProfile("benchmark", 0, 1, 1)
     monitor.register_profile(profile)

@@ -16,8 +16,9 @@ LIST = """
 import sys
 before = set(sys.modules)
 import {module}
+pulled_in = [name for name in sys.modules if name not in before]
 import json
-print(json.dumps([name for name in sys.modules if name not in before]))
+print(json.dumps(pulled_in))
 """
 
 # The standard library's modules first, as ours would import them; then ours, measured.
@@ -62,7 +63,6 @@ def measure(module: str, runs: int) -> ImportCost:
     """The cost of importing `module`, its bytecode being compiled already, as that of an installed package is."""
     with tempfile.TemporaryDirectory() as bytecode:
         pulled_in = [str(name) for name in in_fresh_interpreter(LIST.format(module=module), bytecode)]
-        # nanobind's extension makes modules of no file; what has no spec cannot be imported beforehand.
         standard = [name for name in pulled_in if name.split(".")[0] in sys.stdlib_module_names]
         strangers = [name for name in pulled_in if name not in standard and not is_ours(name, module)]
         assert not strangers, f"{module} imports {strangers}"

@@ -104,7 +104,7 @@ nb::list usage(NativeMonitor& monitor) {
     const Amounts amounts(*device.reading.memory);
     all.append(nb::make_tuple(device.device->gpu, amounts.total, amounts.used, amounts.free, amounts.reserved,
                               wall_seconds(device.reading.time), process_memory(device.processes.get()),
-                              age(monitor, device.reading)));
+                              age(monitor, device.reading), seconds_since_origin(device.reading.time.mono)));
   }
   return all;
 }

@@ -15,7 +15,8 @@ namespace dualgpuopt::memory::python {
 /// The original's as_dict() of every device that can be read, by index; None if one of those readings is older than
 /// `max_age_s`, or nothing was read yet.
 [[nodiscard]] nanobind::object all_memory_stats(NativeMonitor& monitor, double max_age_s);
-/// A tuple for each device that can be read: (gpu, total, used, free, reserved, wall time, {pid: bytes}, age).
+/// A tuple for each device that can be read: (gpu, total, used, free, reserved, wall time, {pid: bytes}, age,
+/// time on the monitor's clock).
 [[nodiscard]] nanobind::list usage(NativeMonitor& monitor);
 /// (gpu, reason) for each device that cannot.
 [[nodiscard]] nanobind::list unavailable(NativeMonitor& monitor);

@@ -41,6 +41,14 @@ def serve_source(exchange: _core.Exchange, source: MemorySource) -> None:
         enquiry = exchange.next(LONG_S)
         if enquiry is not None:
             _answer_for_source(enquiry, source)
+    _close(source)
+
+
+def _close(source: MemorySource) -> None:
+    """Sources may have a `close()`, called when the driver is released, and at the end."""
+    close = getattr(source, "close", None)
+    if close is not None:
+        close()
 
 
 def _answer_for_source(enquiry: _core.Enquiry, source: MemorySource) -> None:
@@ -51,6 +59,7 @@ def _answer_for_source(enquiry: _core.Enquiry, source: MemorySource) -> None:
         elif kind == "enumerate":
             enquiry.answer_devices([tuple(device) for device in source.devices()])
         else:
+            _close(source)
             enquiry.answer_devices([])
     except CannotRead as error:
         enquiry.fail(str(error))

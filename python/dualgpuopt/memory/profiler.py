@@ -437,6 +437,7 @@ class MemoryProfiler:
         history_size: int = 3600,
         leak_detection_threshold: float = 0.05,
         spike_detection_threshold: float = 0.1,
+        *,
         read_used_bytes: ReadUsedBytes | None = None,
     ) -> None:
         if not 0 < sample_interval < float("inf"):

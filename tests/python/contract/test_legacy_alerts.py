@@ -13,7 +13,7 @@ MIB = 1 << 20
 WITNESSED = """
 heard, witnessed = [], []
 def settle(rounds=3):
-    polls(monitor, 2)
+    polls(2)
     goal = len(witnessed) + rounds
     eventually(lambda: len(witnessed) >= goal, "the witness")
 monitor = legacy.MemoryMonitor(0.01)
@@ -26,7 +26,7 @@ monitor.register_alert_callback(Level.EMERGENCY, lambda alert: witnessed.append(
 
 @pytest.fixture(scope="module")
 def levels(run_script: ScriptRunner) -> dict[str, Any]:
-    return run_script(
+    facts = run_script(
         WITNESSED
         + """
 monitor.start_monitoring()
@@ -40,7 +40,8 @@ for percent in (50.0, 79.5, 80.0, 89.5, 90.0, 94.5, 95.0, 100.0):
 monitor.stop_monitoring()
 report(found=found)
 """,
-    )["found"]
+    )
+    return dict(facts["found"])
 
 
 @pytest.mark.parametrize(
@@ -248,7 +249,7 @@ for callback in (broken, leaving, heard.append):
 GPU0.at(85)
 monitor.start_monitoring()
 eventually(lambda: len(heard) >= 3)
-polls(monitor)
+polls()
 monitor.stop_monitoring()
 report(records=records.all)
 """,
@@ -274,7 +275,7 @@ eventually(lambda: not monitor_threads(), "the end of the thread")
 before = len(heard)
 GPU0.at(10)
 monitor.start_monitoring()
-polls(monitor)
+polls()
 assert len(monitor_threads()) == 1
 monitor.stop_monitoring()
 """,
@@ -315,7 +316,7 @@ monitor.register_alert_callback(Level.WARNING, slow)
 GPU0.at(85)
 monitor.start_monitoring()
 assert begun.wait(10)
-polls(monitor, 10)
+polls(10)
 GPU1.at(40)
 eventually(lambda: monitor.get_memory_stats(1, legacy.MemoryUnit.MB)["used"] == 4_000)
 stopping = time.monotonic()

@@ -92,7 +92,15 @@ def eventually(condition: Callable[[], object], what: str = "it", within: float 
         time.sleep(0.001)
 
 
-def polls(monitor: Any, count: int = 3) -> None:
+def never(condition: Callable[[], object], what: str, within: float = 0.2) -> None:
+    """Watches for so long that it does not happen: it can miss a fault, and cannot fail without one."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        assert not condition(), what
+        time.sleep(0.001)
+
+
+def polls(count: int = 3) -> None:
     """Waits for as many more readings of every GPU."""
     goal = [gpu.reads + count for gpu in gpus]
     eventually(lambda: all(gpu.reads >= n for gpu, n in zip(gpus, goal)), f"{count} polls")
