@@ -107,7 +107,8 @@ Opened open_in_time(const Opening& opening, const std::shared_ptr<Clock>& clock,
 
 /// Whether every device has answered, well or badly, since then.
 bool all_answered(const Snapshot& snapshot, MonoTime since) {
-  return std::all_of(snapshot.devices.begin(), snapshot.devices.end(),
+  return snapshot.sequence > 0 &&
+         std::all_of(snapshot.devices.begin(), snapshot.devices.end(),
                      [since](const DeviceSnapshot& device) { return device.reading.time.mono >= since; });
 }
 

@@ -19,7 +19,6 @@ from conftest import GIB, StagedSource, eventually
 from dualgpuopt.memory.alerts import AlertLevel, MemoryAlert, Subscription
 from dualgpuopt.memory.monitor import MemoryMonitor
 
-
 SANITIZED = "DUALGPUOPT_SANITIZED" in os.environ
 forks = pytest.mark.skipif(SANITIZED, reason="the sanitizer's allocator does not survive a fork with threads")
 

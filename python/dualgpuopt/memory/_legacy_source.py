@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 from . import _injected_pynvml
 from .sources import MemorySource
@@ -35,7 +35,7 @@ amount = "3GiB"
 class Choice(NamedTuple):
     """A source to try. `is_simulated`: by the user's own wish, and said in the log."""
 
-    source: Union[str, MemorySource]
+    source: str | MemorySource
     is_simulated: bool = False
 
 

@@ -10,8 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, ClassVar, Union
+from typing import Any, Callable, ClassVar
 
 from . import _configuration, _core, _injected_pynvml, _legacy_source
 from ._legacy_dispatch import EdgeFilter, NewestPoll, RecoveryFunction, serve
@@ -51,6 +50,7 @@ RETRY_S = 5.0
 READ_TIMEOUT_S = 5.0
 STOP_S = 1.8
 LOOK_S = 0.2
+LOOK_AGAIN_S = 1.0  # at a GPU that could not be read
 NO_LIBRARY = "cannot load libnvidia-ml"
 
 Unit = MemoryUnit
@@ -108,6 +108,7 @@ class MemoryMonitor(_CoreMonitor):
     _instance_lock = threading.RLock()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> MemoryMonitor:
+        """The one there is, or a first one with these settings."""
         with MemoryMonitor._instance_lock:
             if MemoryMonitor._instance is None:
                 made = super().__new__(cls)
@@ -147,7 +148,7 @@ class MemoryMonitor(_CoreMonitor):
         self._poller: threading.Thread | None = None
         self._retry_at = 0.0
         self._native = _NONE  # type: ignore[assignment]
-        self._read_at = 0.0
+        self._read_again = 0.0
         self._open_driver()
         atexit.register(self.shutdown)
 
@@ -204,13 +205,14 @@ class MemoryMonitor(_CoreMonitor):
 
     def _refresh(self) -> None:
         """Reads the GPUs now, if the last time is more than two intervals ago."""
-        if time.monotonic() - self._read_at <= self._max_age and not self._native.closed:
+        if time.monotonic() < self._read_again and not self._native.closed:
             return
         try:
             self._live().refresh(READ_TIMEOUT_S)
         except RuntimeError:  # none there, or closed meanwhile
             return
-        self._read_at = time.monotonic()
+        patience = min(self._max_age, LOOK_AGAIN_S) if self._native.unavailable() else self._max_age
+        self._read_again = time.monotonic() + patience
 
     def _usage(self, gpu: int | None = None) -> list[GPUMemoryStats]:
         usage = self._native.usage()
@@ -351,7 +353,7 @@ class MemoryMonitor(_CoreMonitor):
         self.stop_monitoring()
         with self._lock:
             native, self._native = self._native, _NONE  # type: ignore[assignment]
-            self._retry_at = self._read_at = 0.0
+            self._retry_at = self._read_again = 0.0
         native.close()
         source = getattr(self, "_opening", (None,))[0]
         if isinstance(source, _injected_pynvml.InjectedPynvml):
@@ -365,7 +367,7 @@ class MemoryMonitor(_CoreMonitor):
         """The thread that looks at every new reading."""
         if before is not None:
             before.join()
-        seen: dict[int, float] = {}
+        seen = {entry[0]: entry[8] for entry in self._native.usage()}  # from before, and no news
         sequence = 0
         while not stop.is_set():
             try:
@@ -379,11 +381,11 @@ class MemoryMonitor(_CoreMonitor):
             fresh = [entry for entry in native.usage() if seen.get(entry[0]) != entry[8]]
             if stop.is_set() or not fresh:
                 continue
-            self._read_at = time.monotonic()
             seen.update((entry[0], entry[8]) for entry in fresh)
             stats = [_stats(entry) for entry in fresh]
             self._remember(stats)
             polls.put(stats)
+        self._native.stop()
 
     def _remember(self, stats: list[GPUMemoryStats]) -> None:
         profile = self._active
@@ -522,7 +524,7 @@ class MemoryMonitor(_CoreMonitor):
 
     # Later additions ---------------------------------------------------------------------------------------------
 
-    def get_memory_usage(self) -> dict[int, dict[str, Union[int, float]]]:
+    def get_memory_usage(self) -> dict[int, dict[str, int | float]]:
         """Total, used and free bytes of every GPU, and the percentage in use to one decimal, by index."""
         return {
             gpu: {
@@ -548,7 +550,7 @@ class MemoryMonitor(_CoreMonitor):
 
     def _abandon(self) -> None:
         self._stop = self._polls = self._poller = None
-        self._retry_at = self._read_at = 0.0
+        self._retry_at = self._read_again = 0.0
         if self._native is not _NONE:  # type: ignore[comparison-overlap]
             super()._abandon()
             self._native = _NONE  # type: ignore[assignment]
@@ -580,7 +582,7 @@ def initialize_memory_profiles() -> None:
         monitor.register_profile(profile)
 
 
-def get_memory_usage() -> dict[int, dict[str, Union[int, float]]]:
+def get_memory_usage() -> dict[int, dict[str, int | float]]:
     """`MemoryMonitor.get_memory_usage` of the process's monitor."""
     return get_memory_monitor().get_memory_usage()
 

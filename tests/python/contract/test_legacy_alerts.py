@@ -292,16 +292,16 @@ def once(alert):
     assert monitor.unregister_alert_callback(Level.WARNING, once)
 def ask(alert):
     heard.append("ask" if monitor.get_memory_stats(alert.gpu_id) and monitor.get_all_stats() else "nothing")
-for callback in (once, ask):
+for callback in (once, ask, lambda alert: heard.append("last")):
     monitor.register_alert_callback(Level.WARNING, callback)
 GPU0.at(85)
 monitor.start_monitoring()
-eventually(lambda: len(heard) >= 4)
+eventually(lambda: len(heard) >= 5)
 monitor.stop_monitoring()
-report(heard=heard[:4])
+report(heard=heard[:5])
 """,
     )
-    assert facts["heard"] == ["once", "ask", "ask", "ask"]
+    assert facts["heard"] == ["once", "ask", "last", "ask", "last"]
 
 
 def test_a_slow_callback_does_not_stall_the_readings(run_script: ScriptRunner) -> None:

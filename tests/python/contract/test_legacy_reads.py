@@ -112,6 +112,7 @@ def test_constructing_at_once_gives_one_monitor(run_script: ScriptRunner) -> Non
         """
 from concurrent.futures import ThreadPoolExecutor
 gate = threading.Barrier(8)
+stage.when_initialised = lambda: time.sleep(0.05)  # so that the others come while the first is at it
 def construct(_):
     gate.wait()
     return legacy.MemoryMonitor()

@@ -46,6 +46,7 @@ gpus = [Gpu(), Gpu()]
 calls: Counter[str] = Counter()
 driver_trouble: str | None = None  # why the driver does not start
 driver_users = 0  # how often it was initialised and not shut down
+when_initialised: Callable[[], object] = int
 when_shut_down: Callable[[], object] = int
 
 

@@ -14,6 +14,7 @@ class NVMLError(Exception):
 
 def nvmlInit() -> None:
     stage.calls["nvmlInit"] += 1
+    stage.when_initialised()
     if stage.driver_trouble:
         raise NVMLError(stage.driver_trouble)
     stage.driver_users += 1
