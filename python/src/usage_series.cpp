@@ -1,6 +1,7 @@
 #include "usage_series.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace dualgpuopt::memory::python {
 namespace {
@@ -9,19 +10,16 @@ constexpr double kWindowS = 300;
 constexpr std::size_t kFewestPoints = 5;
 constexpr std::size_t kFewestRecentPoints = 3;
 
-/// Sums over points, their times relative to now so that no digits are lost to the epoch.
-struct Sums {
-  double count = 0, t = 0, y = 0, tt = 0, ty = 0;
-
-  void add(double time, double value) {
-    count += 1;
-    t += time;
-    y += value;
-    tt += time * time;
-    ty += time * value;
-  }
-  [[nodiscard]] double spread() const { return count * tt - t * t; }
+struct Means {
+  double count = 0, time_s = 0, bytes = 0;
 };
+
+/// Running means, in which no digits are lost to the size of the numbers.
+void add(Means& means, const UsagePoint& point) {
+  means.count += 1;
+  means.time_s += (point.time_s - means.time_s) / means.count;
+  means.bytes += (point.bytes - means.bytes) / means.count;
+}
 
 }  // namespace
 
@@ -32,13 +30,23 @@ void UsageSeries::append(double time_s, double bytes) {
 
 std::optional<double> UsageSeries::project(double now_s, double horizon_s, double growth_rate) const {
   if (points_.size() < kFewestPoints) return std::nullopt;
-  Sums sums;
+  std::vector<UsagePoint> recent;  // with times relative to now, which keeps their digits
+  Means means;
   for (const auto& point : points_) {
-    if (now_s - point.time_s < kWindowS) sums.add(point.time_s - now_s, point.bytes);
+    if (now_s - point.time_s >= kWindowS) continue;
+    recent.push_back({point.time_s - now_s, point.bytes});
+    add(means, recent.back());
   }
-  if (sums.count < kFewestRecentPoints || sums.spread() <= 0) return std::nullopt;
-  const auto slope = (sums.count * sums.ty - sums.t * sums.y) / sums.spread();
-  const auto now = (sums.y - slope * sums.t) / sums.count;
+  if (means.count < kFewestRecentPoints) return std::nullopt;
+  double spread = 0;
+  double covariance = 0;
+  for (const auto& point : recent) {
+    const auto time = point.time_s - means.time_s;
+    spread += time * time;
+    covariance += time * (point.bytes - means.bytes);
+  }
+  const auto slope = spread > 0 ? covariance / spread : 0.0;
+  const auto now = means.bytes - slope * means.time_s;
   return std::max(0.0, now + slope * horizon_s * growth_rate);
 }
 

@@ -21,8 +21,8 @@ class UsageSeries {
   [[nodiscard]] const std::deque<UsagePoint>& points() const { return points_; }
 
   /// The use to expect `horizon_s` from now: where the least-squares line through the points of the last 300 s stands
-  /// now, plus its growth until then times `growth_rate`; never under 0. Empty with fewer than 5 points, or fewer than
-  /// 3 of the last 300 s, or if those are all of one moment.
+  /// now, plus its growth until then times `growth_rate`; never under 0. Points of one moment show no growth. Empty
+  /// with fewer than 5 points, or fewer than 3 of the last 300 s.
   [[nodiscard]] std::optional<double> project(double now_s, double horizon_s, double growth_rate) const;
 
  private:

@@ -39,7 +39,7 @@ def test_the_projection_is_that_of_the_formula(data: list[tuple[int, int]], hori
     if expected is None:
         assert projected is None
     else:
-        assert projected == pytest.approx(float(expected), rel=1e-6, abs=1e5)
+        assert projected == pytest.approx(float(expected), rel=1e-9, abs=2)
 
 
 def test_keeps_the_newest_points() -> None:
@@ -51,11 +51,18 @@ def test_keeps_the_newest_points() -> None:
     assert len(series) == 0
 
 
-def test_points_of_one_moment_tell_nothing() -> None:
+def test_points_of_one_moment_show_no_growth() -> None:
     series = _core.UsageSeries(100)
     for used in range(6):
-        series.append(NOW, used)
-    assert series.project(NOW, 60.0, 1.0) is None
+        series.append(NOW, used * 100)
+    assert series.project(NOW, 60.0, 1.0) == 250
+
+
+def test_a_level_use_stays_what_it_is() -> None:
+    series = _core.UsageSeries(100)
+    for second in range(50):
+        series.append(NOW - 299 + second, 8_000_000_000)
+    assert series.project(NOW, 60.0, 1.05) == 8_000_000_000
 
 
 def test_amounts_are_shown_as_the_command_shows_them() -> None:

@@ -138,6 +138,12 @@ class MemoryAlert:
         return f"[GPU {self.gpu_id}] {self.level.name}: {self.message} {usage}"
 
 
+def stats_from(entry: tuple[Any, ...]) -> GPUMemoryStats:
+    """Of one entry of the native monitor's `usage()`."""
+    gpu, total, used, free, reserved, wall, processes, *_ = entry
+    return GPUMemoryStats(gpu, total, used, free, reserved, 0, processes, wall)
+
+
 MESSAGES = {
     AlertLevel.WARNING: "Memory usage on GPU {} is high",
     AlertLevel.CRITICAL: "Memory usage on GPU {} is approaching critical level",

@@ -6,19 +6,17 @@ What was mended on the way is in docs/migration.md. New programs use `dualgpuopt
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
-import time
 from typing import Any, Callable, ClassVar
 
-from . import _configuration, _core, _injected_pynvml, _legacy_source
+from . import _injected_pynvml
 from ._legacy_dispatch import EdgeFilter, NewestPoll, RecoveryFunction, serve
-from ._legacy_values import DIVISORS, GPUMemoryStats, MemoryAlert
+from ._legacy_driver import READ_TIMEOUT_S, logger
+from ._legacy_profiles import LegacyProfiles
+from ._legacy_values import DIVISORS, GPUMemoryStats, MemoryAlert, stats_from
 from .alerts import AlertLevel, MemoryAlertLevel
 from .metrics import MemoryUnit
-from .monitor import MemoryMonitor as _CoreMonitor
-from .monitor import MonitorError
 from .predictor import DEFAULT_PROFILES, MemoryProfile
 from .recovery import MemoryRecoveryStrategy, RecoveryStrategy
 
@@ -37,55 +35,21 @@ __all__ = [
     "initialize_memory_profiles",
     "is_memory_critical",
     "is_memory_low",
+    "logger",
 ]
-
-logger = logging.getLogger("DualGPUOpt.MemoryMonitor")
 
 MemoryAlertCallback = Callable[[MemoryAlert], None]
 
 ALERTS_VARIABLE = "DUALGPUOPT_ALERTS"  # "edge": only when a level is newly reached
 THREAD_NAME = "MemoryMonitorThread"
-SERIES_LENGTH = 100
-RETRY_S = 5.0
-READ_TIMEOUT_S = 5.0
 STOP_S = 1.8
 LOOK_S = 0.2
-LOOK_AGAIN_S = 1.0  # at a GPU that could not be read
-NO_LIBRARY = "cannot load libnvidia-ml"
 
 Unit = MemoryUnit
 Stats = dict[str, float]
 
 
-class _NoMonitor:
-    """In the native monitor's place while there is no driver: nothing is known."""
-
-    closed = True
-    running = False
-
-    def memory(self, gpu: int, max_age_s: float) -> None:
-        return None
-
-    def memory_stats(self, gpu: int, divisor: float, max_age_s: float) -> None:
-        return None
-
-    def all_memory_stats(self, max_age_s: float) -> dict[int, dict[str, Any]]:
-        return {}
-
-    def usage(self) -> list[Any]:
-        return []
-
-    def close(self) -> None:
-        return None
-
-    stop = close
-    abandon = close
-
-
-_NONE = _NoMonitor()
-
-
-class MemoryMonitor(_CoreMonitor):
+class MemoryMonitor(LegacyProfiles):
     """The original's monitor: one for the whole process, whatever it is constructed with later.
 
     Callbacks run at every poll at which exactly their level is reached, after the recovery functions at the emergency
@@ -103,7 +67,6 @@ class MemoryMonitor(_CoreMonitor):
         True
     """
 
-    _listens = False  # it looks at the readings itself
     _instance: ClassVar[MemoryMonitor | None] = None
     _instance_lock = threading.RLock()
 
@@ -132,117 +95,15 @@ class MemoryMonitor(_CoreMonitor):
         critical_threshold: float = 90.0,
         emergency_threshold: float = 95.0,
     ) -> None:
-        self._prepare()
-        self.update_interval = update_interval
-        self.warning_threshold = warning_threshold
-        self.critical_threshold = critical_threshold
-        self.emergency_threshold = emergency_threshold
-        self._max_age = 2 * update_interval
-        self._profiles: dict[str, MemoryProfile] = {}
-        self._active: MemoryProfile | None = None
-        self._series: dict[tuple[str, int], _core.UsageSeries] = {}
+        self._set_up_driver(update_interval, warning_threshold, critical_threshold, emergency_threshold)
+        self._set_up_profiles()
         self._callbacks: dict[AlertLevel, list[Callable[[MemoryAlert], Any]]] = {level: [] for level in AlertLevel}
         self._functions: dict[RecoveryStrategy, RecoveryFunction] = {}
         self._stop: threading.Event | None = None
         self._polls: NewestPoll | None = None
         self._poller: threading.Thread | None = None
-        self._retry_at = 0.0
-        self._native = _NONE  # type: ignore[assignment]
-        self._read_again = 0.0
         self._open_driver()
         atexit.register(self.shutdown)
-
-    # The driver --------------------------------------------------------------------------------------------------
-
-    def _open_driver(self) -> None:
-        """Tries to, unless that failed a moment ago; says what it found when that is news."""
-        with self._lock:
-            if not self._native.closed or time.monotonic() < self._retry_at:
-                return
-            self._retry_at = time.monotonic() + RETRY_S
-            error = self._try(_legacy_source.measured())
-            if error is None:
-                return
-            if _legacy_source.wants_mock():
-                self._say(
-                    logging.WARNING,
-                    "NVML not available, using mock GPU memory monitoring: simulated GPUs, none of these numbers is "
-                    f"measured ({_legacy_source.MOCK_VARIABLE}=1)",
-                )
-                error = self._try(_legacy_source.mock())
-            elif NO_LIBRARY in error:
-                self._say(logging.WARNING, f"NVML not available, no GPU memory is monitored: {error}")
-            else:
-                self._say(logging.ERROR, f"Failed to initialize NVML: {error}")
-
-    _said = ""
-
-    def _say(self, level: int, text: str) -> None:
-        if text != self._said:
-            logger.log(level, "%s", text)
-        self._said = text
-
-    def _try(self, choice: _legacy_source.Choice) -> str | None:
-        """None when it is open, else why not."""
-        interval = self.update_interval
-        pace = interval if isinstance(choice.source, _injected_pynvml.InjectedPynvml) else None
-        config = _configuration.configuration(interval, pace, None, None, None)
-        self._opening = (choice.source, config, False, 15.0)
-        try:
-            self._open(*self._opening)
-        except MonitorError as error:
-            return str(error)
-        self._said = ""
-        return None
-
-    def _live(self) -> _core.Monitor:
-        if self._native.closed:
-            self._forked = False
-            self._open_driver()
-        if self._native.closed:
-            raise MonitorError("there is no GPU that could be monitored")
-        return self._native
-
-    def _refresh(self) -> None:
-        """Reads the GPUs now, if the last time is more than two intervals ago."""
-        if time.monotonic() < self._read_again and not self._native.closed:
-            return
-        try:
-            self._live().refresh(READ_TIMEOUT_S)
-        except RuntimeError:  # none there, or closed meanwhile
-            return
-        patience = min(self._max_age, LOOK_AGAIN_S) if self._native.unavailable() else self._max_age
-        self._read_again = time.monotonic() + patience
-
-    def _usage(self, gpu: int | None = None) -> list[GPUMemoryStats]:
-        usage = self._native.usage()
-        return [_stats(entry) for entry in usage if gpu is None or entry[0] == gpu]
-
-    # Profiles ----------------------------------------------------------------------------------------------------
-
-    def register_profile(self, profile: MemoryProfile) -> None:
-        """Makes a profile known under its name; one of the same name is replaced.
-
-        Args:
-            profile: Of a model.
-        """
-        self._profiles[profile.name] = profile
-
-    def set_active_profile(self, profile_name: str) -> bool:
-        """Chooses the profile for estimates, which from now on learns what the GPUs use.
-
-        Args:
-            profile_name: Of a registered profile.
-
-        Returns:
-            Whether there is one of that name; if not, the old one stays.
-        """
-        profile = self._profiles.get(profile_name)
-        if profile is None:
-            logger.warning("Memory profile not found: %s", profile_name)
-            return False
-        self._active = profile
-        return True
 
     # Callbacks ---------------------------------------------------------------------------------------------------
 
@@ -286,10 +147,6 @@ class MemoryMonitor(_CoreMonitor):
             func: Given the GPU's index and its `GPUMemoryStats`; true ends the recovery.
         """
         self._functions[strategy] = func
-
-    def register_strategy(self, strategy: RecoveryStrategy, callback: Any) -> None:
-        """The same as `register_recovery_function`: this monitor takes a function's word."""
-        self._functions[strategy] = callback
 
     register_recovery_strategy = register_recovery_function
 
@@ -351,13 +208,7 @@ class MemoryMonitor(_CoreMonitor):
     def shutdown(self) -> None:
         """Stops, and lets go of the driver; the monitor stays, and opens it again when it is used. Idempotent."""
         self.stop_monitoring()
-        with self._lock:
-            native, self._native = self._native, _NONE  # type: ignore[assignment]
-            self._retry_at = self._read_again = 0.0
-        native.close()
-        source = getattr(self, "_opening", (None,))[0]
-        if isinstance(source, _injected_pynvml.InjectedPynvml):
-            source.close()
+        self._close_driver()
 
     def close(self) -> None:
         """The same as `shutdown`."""
@@ -373,6 +224,8 @@ class MemoryMonitor(_CoreMonitor):
             try:
                 native = self._live()
                 native.start()
+                if self._listens:
+                    self._listen()
                 sequence = native.wait(sequence, LOOK_S)
             except RuntimeError:  # no driver now
                 stop.wait(min(LOOK_S, self.update_interval))
@@ -382,22 +235,10 @@ class MemoryMonitor(_CoreMonitor):
             if stop.is_set() or not fresh:
                 continue
             seen.update((entry[0], entry[8]) for entry in fresh)
-            stats = [_stats(entry) for entry in fresh]
+            stats = [stats_from(entry) for entry in fresh]
             self._remember(stats)
             polls.put(stats)
         self._native.stop()
-
-    def _remember(self, stats: list[GPUMemoryStats]) -> None:
-        profile = self._active
-        if profile is None:
-            return
-        for each in stats:
-            profile.update_history(each.used_memory, each.gpu_id)
-            key = (profile.name, each.gpu_id)
-            series = self._series.get(key)
-            if series is None:
-                series = self._series[key] = _core.UsageSeries(SERIES_LENGTH)
-            series.append(each.timestamp or time.time(), each.used_memory)
 
     # Reading -----------------------------------------------------------------------------------------------------
 
@@ -447,81 +288,6 @@ class MemoryMonitor(_CoreMonitor):
         self._refresh()
         return self._native.all_memory_stats(READ_TIMEOUT_S + self._max_age) or {}
 
-    # Estimating --------------------------------------------------------------------------------------------------
-
-    def estimate_max_batch(self, gpu_id: int, token_count: int, profile_name: str | None = None) -> int:
-        """The largest batch for nine tenths of what is free now.
-
-        Args:
-            gpu_id: The device's index.
-            token_count: Tokens.
-            profile_name: Of a registered profile; the active one if left out or not known.
-
-        Returns:
-            At least 1, also for a GPU that is not known.
-        """
-        profile = self._profiles.get(profile_name, self._active) if profile_name else self._active
-        if profile_name and profile_name not in self._profiles:
-            logger.warning("Memory profile not found: %s", profile_name)
-        if profile is None:
-            logger.warning("No memory profile available for batch size estimation")
-            return 1
-        memory = self._memory(gpu_id)
-        return 1 if memory is None else profile.max_batch_size(int(memory[2] * 0.9), token_count)
-
-    def estimate_safe_context_size(self, gpu_id: int, batch_size: int, buffer_percent: float = 10.0) -> int:
-        """The longest context for what is free now, less a buffer, by the active profile.
-
-        Args:
-            gpu_id: The device's index.
-            batch_size: Sequences.
-            buffer_percent: Of what is free, kept free.
-
-        Returns:
-            Tokens; 2048 without a profile, or for a GPU that is not known.
-        """
-        if self._active is None:
-            logger.warning("No active memory profile for context size estimation")
-            return 2048
-        memory = self._memory(gpu_id)
-        if memory is None:
-            return 2048
-        return self._active.max_sequence_length(int(memory[2] * (1 - buffer_percent / 100)), batch_size)
-
-    def project_memory_usage(self, gpu_id: int, seconds_ahead: float = 60.0) -> float | None:
-        """How full a GPU will be, by the active profile's past of this GPU.
-
-        Args:
-            gpu_id: The device's index.
-            seconds_ahead: From now.
-
-        Returns:
-            Percent of its total; None without a profile, a past, or the GPU.
-        """
-        profile = self._active
-        if profile is None:
-            return None
-        memory = self._native.memory(gpu_id, self._max_age) or self._memory(gpu_id, quiet=True)
-        if memory is None or memory[0] == 0:
-            return None
-        series = self._series.get((profile.name, gpu_id))
-        projected = series.project(time.time(), seconds_ahead, profile.growth_rate) if series is not None else None
-        if projected is None:
-            projected = profile.project_growth(seconds_ahead, gpu_id)
-        return None if projected is None else projected / memory[0] * 100
-
-    def _memory(self, gpu_id: int, quiet: bool = False) -> tuple[int, int, int, int] | None:
-        try:
-            memory = self._native.memory(gpu_id, self._max_age)
-            if memory is None:
-                self._refresh()
-                memory = self._native.memory(gpu_id, READ_TIMEOUT_S + self._max_age)
-        except TypeError:
-            memory = None
-        if memory is None and not quiet:
-            logger.warning("No memory stats available for GPU %s", gpu_id)
-        return memory
-
     # Later additions ---------------------------------------------------------------------------------------------
 
     def get_memory_usage(self) -> dict[int, dict[str, int | float]]:
@@ -549,17 +315,9 @@ class MemoryMonitor(_CoreMonitor):
         return stats is not None and stats["usage_percent"] >= threshold
 
     def _abandon(self) -> None:
+        MemoryMonitor._instance_lock = threading.RLock()
         self._stop = self._polls = self._poller = None
-        self._retry_at = self._read_again = 0.0
-        if self._native is not _NONE:  # type: ignore[comparison-overlap]
-            super()._abandon()
-            self._native = _NONE  # type: ignore[assignment]
-        self._forked = False
-
-
-def _stats(entry: tuple[Any, ...]) -> GPUMemoryStats:
-    gpu, total, used, free, reserved, wall, processes, *_ = entry
-    return GPUMemoryStats(gpu, total, used, free, reserved, 0, processes, wall)
+        super()._abandon()
 
 
 def get_memory_monitor() -> MemoryMonitor:

@@ -116,6 +116,7 @@ def test_the_profiler_keeps_sessions(run_script: ScriptRunner, tmp_path: Path) -
         f"""
 from dualgpuopt.memory import MemoryEventType, MemoryProfiler, get_memory_profiler
 import inspect
+legacy.MemoryMonitor(0.02)
 report(same=get_memory_profiler() is get_memory_profiler())
 defaults = {{name: p.default for name, p in inspect.signature(MemoryProfiler).parameters.items()}}
 report(defaults=dict(list(defaults.items())[:4]))
