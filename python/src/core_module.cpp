@@ -167,6 +167,7 @@ void bind_monitor(nb::module_& module) {
       .def("summary", &summary, "gpu"_a, "window_s"_a)
       .def("memory", &memory, "gpu"_a, "max_age_s"_a)
       .def("memory_stats", &memory_stats, "gpu"_a, "divisor"_a, "max_age_s"_a)
+      .def("all_divided", &all_divided, "divisor"_a, "max_age_s"_a)
       .def("all_memory_stats", &all_memory_stats, "max_age_s"_a)
       .def("usage", &usage)
       .def("unavailable", &unavailable);

@@ -18,7 +18,7 @@ struct Amounts {
         free(memory.free.value_or(0)),
         reserved(memory.reserved.value_or(0)) {}
   [[nodiscard]] double used_percent() const {
-    return total == 0 ? 0.0 : 100.0 * static_cast<double>(used) / static_cast<double>(total);
+    return total == 0 ? 0.0 : static_cast<double>(used) / static_cast<double>(total) * 100.0;
   }
 };
 
@@ -43,6 +43,33 @@ nb::dict process_memory(const ProcessList* list) {
 
 nb::object wall_seconds(const TimeStamp& time) {
   return time.wall ? nb::cast(Seconds(time.wall->time_since_epoch()).count()) : nb::none();
+}
+
+nb::dict divided(const Reading& reading, double divisor) {
+  const Amounts amounts(*reading.memory);
+  const auto in_unit = [divisor](Bytes amount) { return static_cast<double>(amount) / divisor; };
+  nb::dict stats;
+  stats["total"] = in_unit(amounts.total);
+  stats["used"] = in_unit(amounts.used);
+  stats["free"] = in_unit(amounts.free);
+  stats["reserved"] = in_unit(amounts.reserved);
+  stats["cached"] = 0.0;
+  return stats;
+}
+
+/// What `describe` makes of every device that can be read, by index; None if one of the readings is too old.
+template <typename Describe>
+nb::object of_all(NativeMonitor& monitor, double max_age_s, Describe describe) {
+  if (monitor.closed()) return nb::none();
+  const auto& snapshot = monitor.snapshot();
+  if (snapshot.sequence == 0) return nb::none();
+  nb::dict all;
+  for (const auto& device : snapshot.devices) {
+    if (device.status != DeviceStatus::Ok) continue;
+    if (age(monitor, device.reading) > max_age_s) return nb::none();
+    all[nb::int_(device.device->gpu)] = describe(device);
+  }
+  return all;
 }
 
 nb::dict as_dict(const DeviceSnapshot& device) {
@@ -71,30 +98,15 @@ nb::object memory(NativeMonitor& monitor, int gpu, double max_age_s) {
 
 nb::object memory_stats(NativeMonitor& monitor, int gpu, double divisor, double max_age_s) {
   const auto* reading = fresh_reading(monitor, gpu, max_age_s);
-  if (reading == nullptr) return nb::none();
-  const Amounts amounts(*reading->memory);
-  const auto divided = [divisor](Bytes amount) { return static_cast<double>(amount) / divisor; };
-  nb::dict stats;
-  stats["total"] = divided(amounts.total);
-  stats["used"] = divided(amounts.used);
-  stats["free"] = divided(amounts.free);
-  stats["reserved"] = divided(amounts.reserved);
-  stats["cached"] = 0.0;
-  return stats;
+  return reading == nullptr ? nb::none() : nb::object(divided(*reading, divisor));
 }
 
-nb::object all_memory_stats(NativeMonitor& monitor, double max_age_s) {
-  if (monitor.closed()) return nb::none();
-  const auto& snapshot = monitor.snapshot();
-  if (snapshot.sequence == 0) return nb::none();
-  nb::dict all;
-  for (const auto& device : snapshot.devices) {
-    if (device.status != DeviceStatus::Ok) continue;
-    if (age(monitor, device.reading) > max_age_s) return nb::none();
-    all[nb::int_(device.device->gpu)] = as_dict(device);
-  }
-  return all;
+nb::object all_divided(NativeMonitor& monitor, double divisor, double max_age_s) {
+  return of_all(monitor, max_age_s,
+                [divisor](const DeviceSnapshot& device) { return divided(device.reading, divisor); });
 }
+
+nb::object all_memory_stats(NativeMonitor& monitor, double max_age_s) { return of_all(monitor, max_age_s, as_dict); }
 
 nb::list usage(NativeMonitor& monitor) {
   nb::list all;

@@ -12,6 +12,9 @@ namespace dualgpuopt::memory::python {
 [[nodiscard]] nanobind::object memory(NativeMonitor& monitor, int gpu, double max_age_s);
 /// {"total", "used", "free", "reserved", "cached"} as floats, divided by `divisor`; None as above.
 [[nodiscard]] nanobind::object memory_stats(NativeMonitor& monitor, int gpu, double divisor, double max_age_s);
+/// The same of every device that can be read, by index; None if one of those readings is older than `max_age_s`, or
+/// nothing was read yet.
+[[nodiscard]] nanobind::object all_divided(NativeMonitor& monitor, double divisor, double max_age_s);
 /// The original's as_dict() of every device that can be read, by index; None if one of those readings is older than
 /// `max_age_s`, or nothing was read yet.
 [[nodiscard]] nanobind::object all_memory_stats(NativeMonitor& monitor, double max_age_s);

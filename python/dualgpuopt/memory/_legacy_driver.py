@@ -39,6 +39,9 @@ class NoMonitor:
     def all_memory_stats(self, max_age_s: float) -> dict[int, dict[str, Any]]:
         return {}
 
+    def all_divided(self, divisor: float, max_age_s: float) -> None:
+        return None
+
     def usage(self) -> list[Any]:
         return []
 

@@ -268,17 +268,11 @@ class MemoryMonitor(LegacyProfiles):
         return self._native.memory_stats(gpu_id, DIVISORS[unit], READ_TIMEOUT_S + self._max_age) or {}
 
     def _all_in(self, unit: Unit) -> dict[int, Stats]:
-        divisor = DIVISORS[unit]
-        return {
-            gpu: {
-                "total": stats["total_memory_bytes"] / divisor,
-                "used": stats["used_memory_bytes"] / divisor,
-                "free": stats["free_memory_bytes"] / divisor,
-                "reserved": stats["reserved_memory_bytes"] / divisor,
-                "cached": stats["cached_memory_bytes"] / divisor,
-            }
-            for gpu, stats in self.get_all_stats().items()
-        }
+        stats = self._native.all_divided(DIVISORS[unit], self._max_age)
+        if stats:
+            return stats
+        self._refresh()
+        return self._native.all_divided(DIVISORS[unit], READ_TIMEOUT_S + self._max_age) or {}
 
     def get_all_stats(self) -> dict[int, dict[str, Any]]:
         """Every GPU that can be read, as `GPUMemoryStats.as_dict()` gives it, by index."""
