@@ -37,7 +37,9 @@ const Reading* fresh_reading(NativeMonitor& monitor, int gpu, double max_age_s) 
 nb::dict process_memory(const ProcessList* list) {
   nb::dict by_pid;
   if (list == nullptr) return by_pid;
-  for (const auto& process : list->entries) by_pid[nb::int_(process.pid)] = nb::cast(process.used);
+  for (const auto& process : list->entries) {
+    if (process.kind != ProcessKind::Graphics) by_pid[nb::int_(process.pid)] = nb::cast(process.used);
+  }
   return by_pid;
 }
 

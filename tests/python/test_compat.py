@@ -97,6 +97,48 @@ def test_thresholds_that_make_no_sense_to_the_core_still_work_as_they_did() -> N
     assert shown == "[GPU 0] CRITICAL: Memory usage on GPU 0 is approaching critical level (54.2% > 50.0%)"
 
 
+def test_a_history_that_the_application_writes_counts_at_once() -> None:
+    shown = output(
+        """
+        from dualgpuopt.memory import MemoryProfile, compat
+        monitor = compat.MemoryMonitor(0.02)
+        profile = MemoryProfile("mine", 0, 1, 1, growth_rate=1.0)
+        monitor.register_profile(profile)
+        monitor.set_active_profile("mine")
+        monitor.start_monitoring()
+        eventually(lambda: len(profile.usage_history) > 10)
+        monitor.stop_monitoring()
+        flat = monitor.project_memory_usage(0)
+        now = time.time()
+        profile.usage_history = [(now - 180 + 60 * minute, (4 + minute) << 30) for minute in (0, 1, 2, 3, 3)]
+        grown = monitor.project_memory_usage(0, 60.0)
+        profile.usage_history.clear()
+        print(round(flat * 24 / 100, 2), round(grown * 24 / 100, 1), monitor.project_memory_usage(0))
+        """
+    )
+    assert shown == "1.0 8.0 None"
+
+
+def test_thresholds_that_are_no_numbers_are_complained_of_and_mended() -> None:
+    shown = output(
+        """
+        from dualgpuopt.memory import MemoryAlertLevel, compat
+        monitor = compat.MemoryMonitor(0.02)
+        heard = []
+        monitor.register_alert_callback(MemoryAlertLevel.WARNING, heard.append)
+        at(20)
+        monitor.warning_threshold = "high"
+        monitor.start_monitoring()
+        eventually(lambda: monitor.get_memory_stats(0))
+        monitor.warning_threshold = 70.0
+        eventually(lambda: heard)
+        monitor.shutdown()
+        print(heard[0].threshold)
+        """
+    )
+    assert shown == "70.0"
+
+
 def test_a_forked_child_reads_anew() -> None:
     shown = output(
         """

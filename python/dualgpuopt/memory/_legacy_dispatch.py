@@ -135,4 +135,7 @@ def serve(monitor: MemoryMonitor, polls: NewestPoll, edge: EdgeFilter | None) ->
         for stats in taken:
             if polls.closed:
                 return
-            judge(monitor, stats, edge)
+            try:
+                judge(monitor, stats, edge)
+            except Exception as error:  # thresholds that are no numbers, say: the next poll may be better
+                logger.error("Cannot judge GPU %d: %s", stats.gpu_id, error)

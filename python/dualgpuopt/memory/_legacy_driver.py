@@ -69,11 +69,12 @@ class LegacyDriver(MemoryMonitor):
         self._max_age = 2 * update_interval
         self._retry_at = self._read_again = 0.0
         self._said = ""
+        self._opening_lock = threading.RLock()
         self._native = NO_MONITOR  # type: ignore[assignment]
 
     def _open_driver(self) -> None:
         """Tries to, unless that failed a moment ago; says what it found when that is news."""
-        with self._lock:
+        with self._opening_lock:  # not the monitor's own, which stopping takes: opening may take long
             if not self._native.closed or time.monotonic() < self._retry_at:
                 return
             self._retry_at = time.monotonic() + RETRY_S
@@ -150,7 +151,7 @@ class LegacyDriver(MemoryMonitor):
         if not isinstance(self._native, NoMonitor):
             super()._abandon()
             self._native = NO_MONITOR  # type: ignore[assignment]
-        self._lock = threading.RLock()
+        self._lock, self._opening_lock = threading.RLock(), threading.RLock()
         self._forked = False
 
     def _live(self) -> _core.Monitor:

@@ -18,7 +18,8 @@ class LegacyProfiles(LegacyDriver):
     def _set_up_profiles(self) -> None:
         self._profiles: dict[str, MemoryProfile] = {}
         self._active: MemoryProfile | None = None
-        self._series: dict[tuple[str, int], _core.UsageSeries] = {}
+        self._series: dict[int, _core.UsageSeries] = {}  # of the active profile, by device
+        self._last_point: object = None  # that we added to its history
 
     def register_profile(self, profile: MemoryProfile) -> None:
         """Makes a profile known under its name; one of the same name is replaced.
@@ -41,6 +42,8 @@ class LegacyProfiles(LegacyDriver):
         if profile is None:
             logger.warning("Memory profile not found: %s", profile_name)
             return False
+        if profile is not self._active:
+            self._series = {}
         self._active = profile
         return True
 
@@ -50,11 +53,11 @@ class LegacyProfiles(LegacyDriver):
             return
         for each in stats:
             profile.update_history(each.used_memory, each.gpu_id)
-            key = (profile.name, each.gpu_id)
-            series = self._series.get(key)
+            series = self._series.get(each.gpu_id)
             if series is None:
-                series = self._series[key] = _core.UsageSeries(SERIES_LENGTH)
-            series.append(each.timestamp or time.time(), each.used_memory)
+                series = self._series[each.gpu_id] = _core.UsageSeries(SERIES_LENGTH)
+            series.append(time.time(), each.used_memory)
+        self._last_point = profile.usage_history[-1]
 
     def estimate_max_batch(self, gpu_id: int, token_count: int, profile_name: str | None = None) -> int:
         """The largest batch for nine tenths of what is free now.
@@ -111,8 +114,11 @@ class LegacyProfiles(LegacyDriver):
         memory = self._native.memory(gpu_id, self._max_age) or self._memory(gpu_id, quiet=True)
         if memory is None or memory[0] == 0:
             return None
-        series = self._series.get((profile.name, gpu_id))
-        projected = series.project(time.time(), seconds_ahead, profile.growth_rate) if series is not None else None
+        projected = None
+        series = self._series.get(gpu_id)
+        history = profile.usage_history
+        if series is not None and history and history[-1] is self._last_point:  # nobody else has written to it
+            projected = series.project(time.time(), seconds_ahead, profile.growth_rate)
         if projected is None:
             projected = profile.project_growth(seconds_ahead, gpu_id)
         return None if projected is None else projected / memory[0] * 100
