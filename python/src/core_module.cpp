@@ -106,8 +106,9 @@ nb::list points(const UsageSeries& series) {
   return all;
 }
 
-/// At the interpreter's end: whoever still waits in the core comes back now, or is not waited for any longer.
+/// The interpreter's end: nobody waits in the core from now on; who does comes back now, or is not waited for longer.
 bool wait_until_all_are_back(double timeout_s) {
+  Outside::ending() = true;
   const nb::gil_scoped_release released;
   const auto deadline = std::chrono::steady_clock::now() + Seconds(timeout_s);
   while (Outside::count() > 0 && std::chrono::steady_clock::now() < deadline) {
@@ -135,7 +136,7 @@ void bind_exchange(nb::module_& module) {
           },
           "succeeded"_a, "detail"_a);
   nb::class_<Exchange>(module, "Exchange")
-      .def(nb::init<>())
+      .def(nb::new_([] { return std::make_shared<Exchange>(); }))
       .def("next", &next_question, "timeout_s"_a)
       .def_prop_ro("closed", &Exchange::closed)
       .def("close", &Exchange::close);

@@ -46,7 +46,10 @@ class Enquiry {
 
 /// A queue of enquiries with one side in C++, which never touches Python, and one in Python. No C++ thread ever takes
 /// the GIL: an interpreter that ends, forks or holds the GIL for long can therefore not break one. Thread-safe.
-class Exchange {
+///
+/// Made by std::make_shared, and handed from Python to C++ by shared_from_this(): of an object that Python made,
+/// nanobind would make a shared_ptr whose end takes the GIL, on whatever thread that comes.
+class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
   /// Waits for the answer, or until the exchange is closed.
   [[nodiscard]] Answer ask(Question question);

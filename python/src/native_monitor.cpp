@@ -172,7 +172,7 @@ void NativeMonitor::start() {
 void NativeMonitor::stop() {
   if (!shared_) return;
   const auto shared = shared_;
-  const Outside outside;
+  const Outside outside(AtTheEnd::StayInside);
   const std::lock_guard lock(shared->lifecycle);
   shared->monitor->stop();
 }
@@ -182,7 +182,7 @@ bool NativeMonitor::running() const { return shared_ && !shared_->closed && shar
 void NativeMonitor::close() {
   if (!shared_) return;
   auto shared = std::move(shared_);
-  const Outside outside;
+  const Outside outside(AtTheEnd::StayInside);
   shared->closed = true;
   if (shared->sources) shared->sources->close();
   shared->recoveries->close();

@@ -160,6 +160,25 @@ def test_a_forked_child_reads_anew() -> None:
     assert shown == "5 1.0"
 
 
+def test_the_interpreter_ends_in_peace_while_others_read() -> None:
+    source = """
+        import threading
+        from dualgpuopt.memory import AlertLevel, MemoryAlertLevel, compat
+        at(22)
+        monitor = compat.MemoryMonitor(0.001)
+        monitor.register_alert_callback(MemoryAlertLevel.CRITICAL, str)
+        monitor.subscribe(AlertLevel.WARNING, str)
+        monitor.start_monitoring()
+        def look():
+            while True:
+                monitor.get_memory_stats(0), monitor.get_all_stats()
+        threading.Thread(target=look, daemon=True).start()
+        eventually(lambda: monitor.get_memory_stats(0))
+        """
+    for _ in range(12):
+        output(source)
+
+
 def test_without_a_driver_there_is_a_warning_and_nothing_else() -> None:
     ended = run(
         "from dualgpuopt.memory import get_memory_monitor, MonitorError\n"

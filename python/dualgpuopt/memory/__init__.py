@@ -14,7 +14,7 @@ Example:
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .alerts import AlertLevel, MemoryAlert, MemoryAlertLevel, Subscription, Threshold, Thresholds
 from .compat import (
@@ -64,6 +64,9 @@ from .recovery import (
     default_clear_cuda_cache,
 )
 from .sources import CannotRead, Measurement, MemorySource
+
+if TYPE_CHECKING:
+    from .profiler import MemoryEventType, MemoryProfiler, get_memory_profiler
 
 __all__ = [
     # the new interface

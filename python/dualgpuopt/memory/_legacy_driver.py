@@ -69,13 +69,14 @@ class LegacyDriver(MemoryMonitor):
         self._max_age = 2 * update_interval
         self._retry_at = self._read_again = 0.0
         self._said = ""
+        self._ended = False  # with the interpreter: nothing is opened any more
         self._opening_lock = threading.RLock()
         self._native = NO_MONITOR  # type: ignore[assignment]
 
     def _open_driver(self) -> None:
         """Tries to, unless that failed a moment ago; says what it found when that is news."""
         with self._opening_lock:  # not the monitor's own, which stopping takes: opening may take long
-            if not self._native.closed or time.monotonic() < self._retry_at:
+            if self._ended or not self._native.closed or time.monotonic() < self._retry_at:
                 return
             self._retry_at = time.monotonic() + RETRY_S
             error = self._try(_legacy_source.measured())
@@ -167,10 +168,11 @@ class LegacyDriver(MemoryMonitor):
         if time.monotonic() < self._read_again and not self._native.closed:
             return
         try:
-            self._live().refresh(READ_TIMEOUT_S)
+            native = self._live()
+            native.refresh(READ_TIMEOUT_S)
         except RuntimeError:  # none there, or closed meanwhile
             return
-        patience = min(self._max_age, LOOK_AGAIN_S) if self._native.unavailable() else self._max_age
+        patience = min(self._max_age, LOOK_AGAIN_S) if native.unavailable() else self._max_age
         self._read_again = time.monotonic() + patience
 
     def _memory(self, gpu_id: int, quiet: bool = False) -> tuple[int, int, int, int] | None:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import weakref
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable
 
-from . import _values
+from . import _core, _values
 from .recovery import RecoveryRequest, RecoveryStrategy
 from .sources import CannotRead, MemorySource
-
-if TYPE_CHECKING:
-    from . import _core
 
 logger = logging.getLogger("dualgpuopt.memory")
 
@@ -25,10 +23,26 @@ FindCallback = Callable[[RecoveryStrategy], Any]
 LONG_S = 3600.0  # closing wakes whoever waits
 
 
+_spawned: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+
 def spawn(name: str, run: Callable[..., None], *args: Any) -> threading.Thread:
     thread = threading.Thread(target=run, args=args, name=name, daemon=True)
+    _spawned.add(thread)
     thread.start()
     return thread
+
+
+def come_to_an_end(patience_s: float) -> None:
+    """At the interpreter's end, when all monitors are closed: nobody may be torn off in the middle of the extension.
+
+    Whoever runs code of the application by then is left behind: the interpreter can stop that anywhere.
+    """
+    deadline = time.monotonic() + patience_s
+    for thread in list(_spawned):
+        if thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - time.monotonic()))
+    _core.wait_until_all_are_back(max(0.0, deadline - time.monotonic()))
 
 
 def describe(error: BaseException) -> str:

@@ -10,7 +10,7 @@ import os
 import threading
 from typing import Any, Callable, ClassVar
 
-from . import _injected_pynvml
+from . import _injected_pynvml, _threads
 from ._legacy_dispatch import EdgeFilter, NewestPoll, RecoveryFunction, serve
 from ._legacy_driver import READ_TIMEOUT_S, logger
 from ._legacy_profiles import LegacyProfiles
@@ -103,7 +103,7 @@ class MemoryMonitor(LegacyProfiles):
         self._polls: NewestPoll | None = None
         self._poller: threading.Thread | None = None
         self._open_driver()
-        atexit.register(self.shutdown)
+        atexit.register(self._end)
 
     # Callbacks ---------------------------------------------------------------------------------------------------
 
@@ -175,14 +175,8 @@ class MemoryMonitor(LegacyProfiles):
                 return
             self._stop, self._polls = threading.Event(), NewestPoll()
             edge = EdgeFilter() if os.environ.get(ALERTS_VARIABLE, "").strip().lower() == "edge" else None
-            self._poller = threading.Thread(
-                target=self._poll, args=(self._stop, self._polls, self._poller), name=THREAD_NAME, daemon=True
-            )
-            caller = threading.Thread(
-                target=serve, args=(self, self._polls, edge), name="MemoryMonitorCallbacks", daemon=True
-            )
-            self._poller.start()
-            caller.start()
+            self._poller = _threads.spawn(THREAD_NAME, self._poll, self._stop, self._polls, self._poller)
+            _threads.spawn("MemoryMonitorCallbacks", serve, self, self._polls, edge)
 
     def stop_monitoring(self) -> None:
         """Ends polling, within 2 s also if a callback or the driver hangs; nothing happens if it does not poll."""
@@ -209,6 +203,10 @@ class MemoryMonitor(LegacyProfiles):
         """Stops, and lets go of the driver; the monitor stays, and opens it again when it is used. Idempotent."""
         self.stop_monitoring()
         self._close_driver()
+
+    def _end(self) -> None:
+        self._ended = True
+        self.shutdown()
 
     def close(self) -> None:
         """The same as `shutdown`."""

@@ -413,4 +413,4 @@ def _abandon_all() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_abandon_all)
 # Registered before any monitor's own ending, and therefore run after them all.
-atexit.register(_core.wait_until_all_are_back, _EXIT_PATIENCE_S)
+atexit.register(_threads.come_to_an_end, _EXIT_PATIENCE_S)

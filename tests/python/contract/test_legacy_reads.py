@@ -297,6 +297,12 @@ polls()
     assert facts["stdout"].count("the driver was released") == 1
 
 
+def test_interpreters_that_read_and_end_do_so_in_peace(run_script: ScriptRunner) -> None:
+    """A thread that comes back to Python too late kills the process; it takes many ends to see one that is late."""
+    for _ in range(40):
+        run_script("legacy.MemoryMonitor().get_all_stats()")
+
+
 def test_a_lost_gpu_has_no_numbers_and_the_other_goes_on(run_script: ScriptRunner) -> None:
     """The original went on reporting invented numbers."""
     run_script(
