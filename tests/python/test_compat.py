@@ -192,6 +192,24 @@ def test_without_a_driver_there_is_a_warning_and_nothing_else() -> None:
     assert ended.stderr.count("NVML not available, no GPU memory is monitored: ") == 1
 
 
+def test_a_renamed_method_warns_once_and_names_the_new_one() -> None:
+    shown = output(
+        """
+        import warnings
+        from dualgpuopt.memory import MemoryRecoveryStrategy, get_memory_monitor
+        monitor = get_memory_monitor()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for _ in range(3):
+                monitor.register_recovery_function(MemoryRecoveryStrategy.OFFLOAD, print)
+            monitor.register_recovery_strategy(MemoryRecoveryStrategy.OFFLOAD, print)
+        print(len(caught), caught[0].category.__name__, caught[0].filename, caught[0].message)
+        """
+    )
+    expected = "1 DeprecationWarning <string> register_recovery_function is deprecated: use register_recovery_strategy"
+    assert shown == expected
+
+
 def test_the_mock_is_labelled_and_as_large_as_it_was() -> None:
     source = "from dualgpuopt.memory import get_memory_monitor as get\nprint(get().get_memory_stats())\n"
     ended = run(source, DUALGPUOPT_MOCK_GPU="1", DUALGPUOPT_GPU_COUNT="3")

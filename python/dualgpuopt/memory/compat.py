@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import warnings
 from typing import Any, Callable, ClassVar
 
 from . import _injected_pynvml, _threads
@@ -140,6 +141,16 @@ class MemoryMonitor(LegacyProfiles):
         return True
 
     def register_recovery_function(self, strategy: RecoveryStrategy, func: RecoveryFunction) -> None:
+        """The older name of `register_recovery_strategy`, as the first call warns.
+
+        Args:
+            strategy: As there.
+            func: As there.
+        """
+        _warn_of_rename("register_recovery_function", "register_recovery_strategy")
+        self.register_recovery_strategy(strategy, func)
+
+    def register_recovery_strategy(self, strategy: RecoveryStrategy, func: RecoveryFunction) -> None:
         """Registers what is called at the emergency level; one a strategy, the last wins.
 
         Args:
@@ -147,8 +158,6 @@ class MemoryMonitor(LegacyProfiles):
             func: Given the GPU's index and its `GPUMemoryStats`; true ends the recovery.
         """
         self._functions[strategy] = func
-
-    register_recovery_strategy = register_recovery_function
 
     def callbacks_of(self, level: AlertLevel) -> list[Callable[[MemoryAlert], Any]]:
         """Those registered now, in their order: a copy."""
@@ -310,6 +319,16 @@ class MemoryMonitor(LegacyProfiles):
         MemoryMonitor._instance_lock = threading.RLock()
         self._stop = self._polls = self._poller = None
         super()._abandon()
+
+
+_warned_of: set[str] = set()
+
+
+def _warn_of_rename(old: str, new: str) -> None:
+    """Once in the life of the process, at the line that calls the method."""
+    if old not in _warned_of:
+        _warned_of.add(old)
+        warnings.warn(f"{old} is deprecated: use {new}", DeprecationWarning, stacklevel=3)
 
 
 def get_memory_monitor() -> MemoryMonitor:
