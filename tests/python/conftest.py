@@ -6,11 +6,15 @@ import time
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
 
 from dualgpuopt.memory.metrics import Device
 from dualgpuopt.memory.sources import CannotRead, Measurement
 
 GIB = 1 << 30
+
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+settings.load_profile("repeatable")
 
 
 def eventually(condition: Callable[[], object], within: float = 10.0) -> None:

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 import dualgpuopt.memory
 from conftest import eventually
+from dualgpuopt.memory._profiling_session import MB
 from dualgpuopt.memory.profiler import (
-    MB,
     MemoryEvent,
     MemoryEventType,
     MemoryProfiler,
