@@ -50,6 +50,10 @@ class MemoryEvent(NamedTuple):
         change_bytes: Since the sample before, of allocations and deallocations.
         mb_per_second: Growth, of spikes and leaks.
         context: What the program said of its inference.
+
+    Example:
+        >>> MemoryEvent(MemoryEventType.ALLOCATION, "mine", 1.5, 0.0, gpu_id=0).as_dict()["event_type"]
+        'allocation'
     """
 
     event_type: MemoryEventType
@@ -78,6 +82,10 @@ class InferenceRecord(NamedTuple):
         used_peak: The most that was sampled in between; shorter peaks are not seen.
         used_after: At the last sample before its end.
         context: What the program said at its beginning and end.
+
+    Example:
+        >>> InferenceRecord(0.0, 2.0, 50, {0: 100}, {0: 180}, {0: 120}, None).tokens_per_second
+        25.0
     """
 
     t: float

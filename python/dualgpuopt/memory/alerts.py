@@ -129,6 +129,16 @@ class MemoryAlert(NamedTuple):
         forecast: Of that moment, or None.
         events: Errors that the driver reported before, oldest first.
         text: The line for logs.
+
+    Example:
+        >>> from dualgpuopt.memory import MemoryMonitor
+        >>> monitor = MemoryMonitor("sim:demo", thresholds=Thresholds(warning=Threshold(5.0)))
+        >>> alerts = []
+        >>> subscription = monitor.subscribe(AlertLevel.WARNING, alerts.append)
+        >>> snapshot = monitor.step()
+        >>> alerts[0].event, alerts[0].gpu, alerts[0].level.name
+        ('raised', 1, 'WARNING')
+        >>> monitor.close()
     """
 
     event: str

@@ -345,24 +345,45 @@ def get_memory_monitor() -> MemoryMonitor:
 
 
 def initialize_memory_profiles() -> None:
-    """Registers the five built-in profiles with the process's monitor, and makes none of them the active one."""
+    """Registers the five built-in profiles with the process's monitor, and makes none of them the active one.
+
+    Example:
+        >>> initialize_memory_profiles()
+        >>> get_memory_monitor().set_active_profile("mistral-7b")
+        True
+    """
     monitor = get_memory_monitor()
     for profile in DEFAULT_PROFILES.values():
         monitor.register_profile(profile)
 
 
 def get_memory_usage() -> dict[int, dict[str, int | float]]:
-    """`MemoryMonitor.get_memory_usage` of the process's monitor."""
+    """`MemoryMonitor.get_memory_usage` of the process's monitor.
+
+    Example:
+        >>> isinstance(get_memory_usage(), dict)
+        True
+    """
     return get_memory_monitor().get_memory_usage()
 
 
 def is_memory_critical(gpu_id: int) -> bool:
-    """`MemoryMonitor.is_memory_critical` of the process's monitor."""
+    """`MemoryMonitor.is_memory_critical` of the process's monitor.
+
+    Example:
+        >>> is_memory_critical(99)
+        False
+    """
     return get_memory_monitor().is_memory_critical(gpu_id)
 
 
 def is_memory_low(gpu_id: int) -> bool:
-    """`MemoryMonitor.is_memory_low` of the process's monitor."""
+    """`MemoryMonitor.is_memory_low` of the process's monitor.
+
+    Example:
+        >>> is_memory_low(99)
+        False
+    """
     return get_memory_monitor().is_memory_low(gpu_id)
 
 

@@ -83,6 +83,13 @@ class ProcessMemory(NamedTuple):
         name: Command name.
         presence: "alive", "zombie", "gone" or "unseen".
         driver_pid: The driver's number, where `pid` is another.
+
+    Example:
+        >>> from dualgpuopt.memory import MemoryMonitor
+        >>> with MemoryMonitor("sim:demo") as monitor:
+        ...     snapshot = monitor.wait_for_snapshot()
+        >>> snapshot.devices[0].processes.entries[0].kind
+        'compute'
     """
 
     pid: int
@@ -103,6 +110,13 @@ class ProcessList(NamedTuple):
         entries: The processes.
         reason: Why there are none, if the driver refused the list.
         used_reason: Why some of them have no `used`.
+
+    Example:
+        >>> from dualgpuopt.memory import MemoryMonitor
+        >>> with MemoryMonitor("sim:demo") as monitor:
+        ...     snapshot = monitor.wait_for_snapshot()
+        >>> [process.name for process in snapshot.devices[0].processes.entries]
+        ['train.py']
     """
 
     t: float
@@ -123,6 +137,14 @@ class MemoryUse(NamedTuple):
         used_meaning: "without_reserved", "with_reserved" or "estimate": what `used` counts.
         occupied: What counts against the capacity: total - free where the reserve is apart, else used.
         occupied_percent: Of the total; 100 when nothing is free.
+
+    Example:
+        >>> from dualgpuopt.memory import MemoryMonitor
+        >>> with MemoryMonitor("sim:demo") as monitor:
+        ...     snapshot = monitor.wait_for_snapshot()
+        >>> memory = snapshot.devices[0].memory
+        >>> memory.total == memory.reserved + memory.used + memory.free
+        True
     """
 
     used: int
@@ -143,6 +165,10 @@ class DeviceEvent(NamedTuple):
         kind: "xid", "ecc_corrected" or "ecc_uncorrected".
         code: The number of an Xid.
         text: In words.
+
+    Example:
+        >>> DeviceEvent(t=12.5, time=None, kind="xid", code=79, text="Xid 79 (the GPU has fallen off the bus)").code
+        79
     """
 
     t: float
@@ -164,6 +190,14 @@ class Reading(NamedTuple):
         reason: then this says why.
         processes: None when they were not asked for.
         events: What the driver reported since the reading before.
+
+    Example:
+        >>> from dualgpuopt.memory import MemoryMonitor
+        >>> with MemoryMonitor("sim:demo") as monitor:
+        ...     snapshot = monitor.wait_for_snapshot()
+        >>> reading = snapshot.devices[0].reading
+        >>> reading.ok, reading.provenance
+        (True, 'simulated')
     """
 
     gpu: int
@@ -196,6 +230,13 @@ class Forecast(NamedTuple):
         expected_used_low: Lower end of the 80 % interval.
         expected_used_high: Upper end.
         slope: The growth it reckons with, in bytes a second.
+
+    Example:
+        >>> from dualgpuopt.memory import MemoryMonitor
+        >>> with MemoryMonitor("sim:demo") as monitor:
+        ...     snapshot = monitor.wait_for_snapshot()
+        >>> snapshot.devices[0].forecast.horizon, snapshot.devices[0].forecast.risk
+        (60.0, 0.0)
     """
 
     t: float
@@ -224,6 +265,13 @@ class DeviceSnapshot(NamedTuple):
         processes: The newest list, which has its own time.
         peak_used: The most occupied bytes since the monitor began.
         events: The newest that the driver reported, oldest first.
+
+    Example:
+        >>> from dualgpuopt.memory import MemoryMonitor
+        >>> with MemoryMonitor("sim:demo") as monitor:
+        ...     snapshot = monitor.wait_for_snapshot()
+        >>> snapshot.devices[1].device.name, snapshot.devices[1].status
+        ('Simulated 24 GiB B', 'ok')
     """
 
     device: Device
@@ -256,6 +304,13 @@ class Snapshot(NamedTuple):
         time: Seconds since the epoch.
         provenance: "driver", "simulated" or "replayed".
         devices: In the order of their index.
+
+    Example:
+        >>> from dualgpuopt.memory import MemoryMonitor
+        >>> with MemoryMonitor("sim:demo") as monitor:
+        ...     snapshot = monitor.wait_for_snapshot()
+        >>> snapshot.find(1).gpu, snapshot.find(7) is None
+        (1, True)
     """
 
     sequence: int
@@ -283,6 +338,14 @@ class History(NamedTuple):
         last: Bytes.
         mean: Bytes.
         samples: How many readings are in each bucket.
+
+    Example:
+        >>> from dualgpuopt.memory import MemoryMonitor
+        >>> monitor = MemoryMonitor("sim:demo")
+        >>> snapshot = monitor.step()
+        >>> monitor.history(0).samples
+        [1]
+        >>> monitor.close()
     """
 
     start: Any
@@ -304,6 +367,14 @@ class HistorySummary(NamedTuple):
         last: Bytes.
         mean: Bytes.
         rate: Growth by least squares, in bytes a second.
+
+    Example:
+        >>> from dualgpuopt.memory import MemoryMonitor
+        >>> monitor = MemoryMonitor("sim:demo")
+        >>> snapshot = monitor.step()
+        >>> monitor.summary(0, window=60.0).points
+        1
+        >>> monitor.close()
     """
 
     window: float

@@ -42,7 +42,16 @@ _monitors: weakref.WeakSet[MemoryMonitor] = weakref.WeakSet()
 
 
 class MonitorError(RuntimeError):
-    """There is no driver, no device, or no monitor any more; the text says which and what to do."""
+    """There is no driver, no device, or no monitor any more; the text says which and what to do.
+
+    Example:
+        >>> monitor = MemoryMonitor("sim:demo")
+        >>> monitor.close()
+        >>> monitor.snapshot()
+        Traceback (most recent call last):
+        ...
+        dualgpuopt.memory.monitor.MonitorError: the monitor was closed
+    """
 
 
 class _Subscriber:

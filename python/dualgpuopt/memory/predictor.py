@@ -47,6 +47,11 @@ class Line(NamedTuple):
         value: The line's bytes there.
         slope: Bytes a second; 0 if all points are of one moment.
         explained: Share of the points' variance that lies on the line, 0 to 1; 0 if they do not vary.
+
+    Example:
+        >>> line = fit_line([(0.0, 100.0), (10.0, 200.0)])
+        >>> line.slope, line.at(20.0)
+        (10.0, 300.0)
     """
 
     time: float
@@ -395,6 +400,10 @@ class OutOfMemoryPrediction(NamedTuple):
         will_oom: None: it cannot be said.
         time_to_oom_seconds: Seconds from the newest point until nothing is free; None: none foreseen, or not known.
         reason: Why it cannot be said; else empty.
+
+    Example:
+        >>> OutOfMemoryPrediction(True, 12.5).will_oom
+        True
     """
 
     will_oom: bool | None

@@ -101,6 +101,10 @@ class RecoveryRequest(NamedTuple):
         bytes_to_free: Occupied now minus the target.
         time_left: Seconds until the rung's time is up.
         stop_requested: Tells whether the time is up or the monitor stops: give up what you can.
+
+    Example:
+        >>> def clear_cache(request: RecoveryRequest) -> tuple[bool, str]:
+        ...     return True, f"asked for {request.bytes_to_free} bytes of GPU {request.gpu}"
     """
 
     strategy: RecoveryStrategy
@@ -122,6 +126,11 @@ class RungRecord(NamedTuple):
         used_before: Occupied bytes before it.
         used_after: Occupied bytes by a fresh reading after it; None if there was none.
         took: Seconds.
+
+    Example:
+        >>> rung = RungRecord(RecoveryStrategy.CLEAR_CACHE, "freed", "emptied it", 800, 300, 0.6)
+        >>> rung.used_before - rung.used_after
+        500
     """
 
     strategy: RecoveryStrategy
@@ -152,6 +161,10 @@ class Decision(NamedTuple):
             "stopped".
         reason: One sentence.
         freed: Bytes by the driver's count, negative if use grew; None if nothing was measured.
+
+    Example:
+        >>> def show(decision: Decision) -> None:
+        ...     print(decision.end, decision.freed, [rung.outcome for rung in decision.rungs])
     """
 
     id: int

@@ -11,7 +11,14 @@ __all__ = ["CannotRead", "Measurement", "MemorySource"]
 
 
 class CannotRead(Exception):
-    """Raised by `MemorySource.read` for a device that gives no answer; its text is the reason that users see."""
+    """Raised by `MemorySource.read` for a device that gives no answer; its text is the reason that users see.
+
+    Example:
+        >>> raise CannotRead("it fell off the bus")
+        Traceback (most recent call last):
+        ...
+        dualgpuopt.memory.sources.CannotRead: it fell off the bus
+    """
 
 
 class Measurement(NamedTuple):
@@ -45,6 +52,19 @@ class MemorySource(Protocol):
     Attributes:
         name: Short, for messages.
         provenance: "driver" for what was measured, else "simulated" or "replayed", on which nothing acts.
+
+    Example:
+        >>> class Fixed:
+        ...     name, provenance = "fixed", "simulated"
+        ...     def devices(self):
+        ...         return [Device(0, "fixed-0", "A card")]
+        ...     def read(self, gpu, processes):
+        ...         return Measurement(total=8 << 30, used=2 << 30)
+        >>> from dualgpuopt.memory import MemoryMonitor
+        >>> monitor = MemoryMonitor(Fixed())
+        >>> monitor.step().devices[0].memory.occupied_percent
+        25.0
+        >>> monitor.close()
     """
 
     name: str
