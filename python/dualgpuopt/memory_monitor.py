@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -60,11 +61,26 @@ __all__ = [
 ]
 
 
-warnings.warn(
-    "dualgpuopt.memory_monitor is deprecated: import from dualgpuopt.memory",
-    DeprecationWarning,
-    stacklevel=2,  # Python leaves out the import system's own frames
-)
+def _warn() -> None:
+    """Of the line that imports, also if that is a call of importlib: `stacklevel` would show importlib's own line."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in _IMPORT_SYSTEM:
+            break
+    names = frame.f_globals
+    warnings.warn_explicit(
+        "dualgpuopt.memory_monitor is deprecated: import from dualgpuopt.memory",
+        DeprecationWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=names.get("__name__"),
+        registry=names.setdefault("__warningregistry__", {}),
+    )
+
+
+_IMPORT_SYSTEM = ("importlib", "_frozen_importlib", "_frozen_importlib_external")
+_warn()
 
 
 def __getattr__(name: str) -> Any:

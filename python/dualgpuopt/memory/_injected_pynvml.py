@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
+import numbers
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,14 +19,18 @@ from .metrics import Device
 from .sources import CannotRead, Measurement
 
 _GENUINE = ("nvidia_ml_py*.dist-info", "pynvml*.dist-info", "nvidia_ml_py*.egg-info", "pynvml*.egg-info")
+CLOSING_S = 1.0  # a call that hangs in the driver is not waited for longer
+
+logger = logging.getLogger("DualGPUOpt.MemoryMonitor")
 
 
 def _is_genuine(file: str | None) -> bool:
     """Whether an installed distribution of NVIDIA's bindings lies beside the module's file."""
     if not file or not isinstance(file, str):
         return False
-    folder = Path(file).parent
-    return any(any(place.glob(pattern)) for place in (folder, folder.parent) for pattern in _GENUINE)
+    module = Path(file)
+    installed = module.parent.parent if module.stem == "__init__" else module.parent
+    return any(any(installed.glob(pattern)) for pattern in _GENUINE)
 
 
 def find() -> Any | None:
@@ -39,7 +46,8 @@ def find() -> Any | None:
         return None
     try:
         return importlib.import_module("pynvml")
-    except ImportError:
+    except Exception as error:  # whatever a module that is not ours does: it cannot be read through
+        logger.debug("The module %s cannot be imported: %s", spec.origin, error)
         return None
 
 
@@ -51,7 +59,14 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> int | None:
-    return int(value) if isinstance(value, (int, float)) and value >= 0 else None
+    """None for what is no amount: NVML's own "not available", 2**64 - 1, and a mock's answers included."""
+    number: Any = value if isinstance(value, numbers.Real) else None
+    return int(number) if number is not None and 0 <= number < 2**63 else None
+
+
+def _words(error: Exception) -> str:
+    """The driver's own."""
+    return str(error) or type(error).__name__
 
 
 class InjectedPynvml:
@@ -64,23 +79,33 @@ class InjectedPynvml:
         self._module = module
         self._handles: list[Any] = []
         self._open = False
+        self._opening = threading.Lock()
 
     def devices(self) -> Sequence[Device]:
         """Initialises the driver at the first call, and looks again at later ones."""
-        if not self._open:
-            self._module.nvmlInit()
-            self._open = True
-        count = int(self._module.nvmlDeviceGetCount())
+        try:
+            with self._opening:
+                if not self._open:
+                    self._module.nvmlInit()
+                    self._open = True
+            count = int(self._module.nvmlDeviceGetCount())
+        except Exception as error:
+            raise CannotRead(_words(error)) from error
         found = [self._look_up(gpu) for gpu in range(count)]
         self._handles = [handle for handle, _ in found]
         return [device for _, device in found]
 
     def read(self, gpu: int, processes: bool) -> Measurement:
         """Raises CannotRead in the driver's words."""
+        if not self._open:  # it was closed meanwhile
+            self.devices()
         handle = self._handles[gpu]
         if isinstance(handle, Exception):
-            raise CannotRead(str(handle))
-        memory = self._module.nvmlDeviceGetMemoryInfo(handle)
+            raise CannotRead(_words(handle))
+        try:
+            memory = self._module.nvmlDeviceGetMemoryInfo(handle)
+        except Exception as error:
+            raise CannotRead(_words(error)) from error
         total, used = _number(memory.total), _number(memory.used)
         if total is None or used is None:
             raise CannotRead("the pynvml module gives no numbers")
@@ -88,10 +113,18 @@ class InjectedPynvml:
         return Measurement(total, used, free, None, self._processes(handle) if processes else None)
 
     def close(self) -> None:
-        """Lets go of the driver."""
-        if self._open:
-            self._open = False
-            self._module.nvmlShutdown()
+        """Lets go of the driver; when it returns, that is done, whoever else does it at the same time."""
+        if not self._opening.acquire(timeout=CLOSING_S):
+            logger.warning("A call hangs in the pynvml module: the driver stays open")
+            return
+        try:
+            if self._open:
+                self._open = False
+                self._module.nvmlShutdown()
+        except Exception as error:
+            logger.warning("Failed to shut down NVML: %s", error)
+        finally:
+            self._opening.release()
 
     def _look_up(self, gpu: int) -> tuple[Any, Device]:
         try:

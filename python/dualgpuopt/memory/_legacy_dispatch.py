@@ -23,6 +23,7 @@ _LOG_LEVELS = {
     AlertLevel.EMERGENCY: logging.CRITICAL,
 }
 EDGE_REPEAT_S = 300.0
+EDGE_HYSTERESIS_PERCENT = 2.0
 
 RecoveryFunction = Callable[[int, GPUMemoryStats], Any]
 
@@ -66,9 +67,11 @@ class EdgeFilter:
     def __init__(self) -> None:
         self._last: dict[int, tuple[AlertLevel, float]] = {}
 
-    def passes(self, gpu: int, level: AlertLevel) -> bool:
+    def passes(self, gpu: int, level: AlertLevel, percent: float, thresholds: Mapping[AlertLevel, float]) -> bool:
         now = time.monotonic()
         before, since = self._last.get(gpu, (AlertLevel.NORMAL, now))
+        if level < before and percent >= thresholds[before] - EDGE_HYSTERESIS_PERCENT:
+            return False  # hovering at the threshold is not falling below it
         if level is before and now - since < EDGE_REPEAT_S:
             return False
         self._last[gpu] = (level, now)
@@ -116,21 +119,25 @@ def call_back(callbacks: list[Callable[[MemoryAlert], Any]], alert: MemoryAlert)
 
 def judge(monitor: MemoryMonitor, stats: GPUMemoryStats, edge: EdgeFilter | None) -> None:
     """One GPU at one poll."""
-    thresholds = monitor.thresholds()
-    level = level_of(stats.usage_percent(), thresholds)
-    if edge is not None and not edge.passes(stats.gpu_id, level):
-        return
+    thresholds, percent = monitor.thresholds(), stats.usage_percent()
+    level = level_of(percent, thresholds)
+    is_due = edge is None or edge.passes(stats.gpu_id, level, percent, thresholds)
     if level is AlertLevel.NORMAL:
         return
     alert = alert_for(stats, level, thresholds[level])
     if level is AlertLevel.EMERGENCY:
-        recover(monitor.recovery_functions(), stats)
-    logger.log(_LOG_LEVELS[level], "%s", alert)
-    call_back(monitor.callbacks_of(level), alert)
+        recover(monitor.recovery_functions(), stats)  # at every poll, for memory is short as long as it lasts
+    if is_due:
+        logger.log(_LOG_LEVELS[level], "%s%s", alert, " (simulated)" if monitor.simulated else "")
+        call_back(monitor.callbacks_of(level), alert)
 
 
-def serve(monitor: MemoryMonitor, polls: NewestPoll, edge: EdgeFilter | None) -> None:
-    """The thread that runs the application's functions."""
+def serve(
+    monitor: MemoryMonitor, polls: NewestPoll, edge: EdgeFilter | None, before: threading.Thread | None = None
+) -> None:
+    """The thread that runs the application's functions: one at a time, also when an earlier one is slow to end."""
+    if before is not None:
+        before.join()
     while (taken := polls.take()) is not None:
         for stats in taken:
             if polls.closed:

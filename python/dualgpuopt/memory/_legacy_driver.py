@@ -10,14 +10,16 @@ from typing import Any
 
 from . import _configuration, _core, _injected_pynvml, _legacy_source
 from .alerts import Subscription, Threshold, Thresholds
-from .monitor import MemoryMonitor, MonitorError, StrategyCallback
+from .monitor import MemoryMonitor, MonitorError, StrategyCallback, _monitors
 from .recovery import RecoveryStrategy
 
 logger = logging.getLogger("DualGPUOpt.MemoryMonitor")
 
 RETRY_S = 5.0
-PATIENCE_S = 15.0
-READ_TIMEOUT_S = 5.0
+PATIENCE_S = 5.0  # reads of the application wait for it
+HUNG_RETRY_S = 60.0  # every try costs a thread that never ends
+READ_TIMEOUT_S = 1.0  # stopping may have to wait for a read, and has 2 s
+SHORTEST_S, LONGEST_S = 0.001, 86400.0
 LOOK_AGAIN_S = 1.0  # at a GPU that could not be read
 NO_LIBRARY = "cannot load libnvidia-ml"
 
@@ -66,12 +68,15 @@ class LegacyDriver(MemoryMonitor):
         self.warning_threshold = warning
         self.critical_threshold = critical
         self.emergency_threshold = emergency
-        self._max_age = 2 * update_interval
+        self._interval = min(max(float(update_interval), SHORTEST_S), LONGEST_S)
+        self._max_age = 2 * self._interval
         self._retry_at = self._read_again = 0.0
-        self._said = ""
+        self._said = self._reason = ""
+        self._simulated = False
         self._ended = False  # with the interpreter: nothing is opened any more
         self._opening_lock = threading.RLock()
         self._native = NO_MONITOR  # type: ignore[assignment]
+        _monitors.add(self)  # so that a fork is heard of also without a driver
 
     def _open_driver(self) -> None:
         """Tries to, unless that failed a moment ago; says what it found when that is news."""
@@ -79,9 +84,13 @@ class LegacyDriver(MemoryMonitor):
             if self._ended or not self._native.closed or time.monotonic() < self._retry_at:
                 return
             self._retry_at = time.monotonic() + RETRY_S
+            begun = time.monotonic()
             error = self._try(_legacy_source.measured())
+            self._reason = error or ""
             if error is None:
                 return
+            if time.monotonic() - begun >= PATIENCE_S:
+                self._retry_at = time.monotonic() + HUNG_RETRY_S
             if _legacy_source.wants_mock():
                 self._say(
                     logging.WARNING,
@@ -101,7 +110,7 @@ class LegacyDriver(MemoryMonitor):
 
     def _try(self, choice: _legacy_source.Choice) -> str | None:
         """None when it is open, else why not."""
-        interval = self.update_interval
+        interval = self._interval
         pace = interval if isinstance(choice.source, _injected_pynvml.InjectedPynvml) else None
         config = _configuration.configuration(interval, pace, self._core_thresholds(), None, None)
         self._opening = (choice.source, config, False, PATIENCE_S)
@@ -110,6 +119,7 @@ class LegacyDriver(MemoryMonitor):
         except (MonitorError, ValueError) as error:
             return str(error)
         self._said = ""
+        self._simulated = choice.is_simulated
         for strategy in self._strategies:
             self._register(strategy)
         return None
@@ -137,6 +147,16 @@ class LegacyDriver(MemoryMonitor):
             self._listen()
         return subscription
 
+    def release_driver(self) -> None:
+        """Stops polling, and closes what is open at the driver; `start_monitoring` and reads open it again.
+
+        Raises:
+            MonitorError: A call hangs and keeps the driver open.
+        """
+        self.stop()
+        if not self._native.closed:
+            super().release_driver()
+
     def _close_driver(self) -> None:
         with self._lock:
             native, self._native = self._native, NO_MONITOR  # type: ignore[assignment]
@@ -160,12 +180,20 @@ class LegacyDriver(MemoryMonitor):
             self._forked = False
             self._open_driver()
         if self._native.closed:
-            raise MonitorError("there is no GPU that could be monitored")
+            reason = f": {self._reason}" if self._reason else ""
+            raise MonitorError(f"there is no GPU that could be monitored{reason}")
         return self._native
 
-    def _refresh(self) -> None:
+    def _is_given_up(self, gpu: object) -> bool:
+        """Whether a device cannot be read although it is being tried all the time: waiting gives nothing more."""
+        native = self._native
+        return native.running and any(gpu == other for other, _ in native.unavailable())
+
+    def _refresh(self, gpu: int | None = None) -> None:
         """Reads the GPUs now, if the last time is more than two intervals ago."""
         if time.monotonic() < self._read_again and not self._native.closed:
+            return
+        if gpu is not None and self._is_given_up(gpu):
             return
         try:
             native = self._live()
@@ -179,7 +207,7 @@ class LegacyDriver(MemoryMonitor):
         try:
             memory = self._native.memory(gpu_id, self._max_age)
             if memory is None:
-                self._refresh()
+                self._refresh(gpu_id)
                 memory = self._native.memory(gpu_id, READ_TIMEOUT_S + self._max_age)
         except TypeError:
             memory = None

@@ -56,7 +56,7 @@ class LegacyProfiles(LegacyDriver):
             series = self._series.get(each.gpu_id)
             if series is None:
                 series = self._series[each.gpu_id] = _core.UsageSeries(SERIES_LENGTH)
-            series.append(time.time(), each.used_memory)
+            series.append(time.monotonic(), each.used_memory)  # a wall clock can be set
         self._last_point = profile.usage_history[-1]
 
     def estimate_max_batch(self, gpu_id: int, token_count: int, profile_name: str | None = None) -> int:
@@ -111,14 +111,14 @@ class LegacyProfiles(LegacyDriver):
         profile = self._active
         if profile is None:
             return None
-        memory = self._native.memory(gpu_id, self._max_age) or self._memory(gpu_id, quiet=True)
+        memory = self._memory(gpu_id, quiet=True)
         if memory is None or memory[0] == 0:
             return None
         projected = None
         series = self._series.get(gpu_id)
         history = profile.usage_history
         if series is not None and history and history[-1] is self._last_point:  # nobody else has written to it
-            projected = series.project(time.time(), seconds_ahead, profile.growth_rate)
+            projected = series.project(time.monotonic(), seconds_ahead, profile.growth_rate)
         if projected is None:
             projected = profile.project_growth(seconds_ahead, gpu_id)
         return None if projected is None else projected / memory[0] * 100

@@ -103,6 +103,8 @@ class MemoryMonitor(LegacyProfiles):
         self._stop: threading.Event | None = None
         self._polls: NewestPoll | None = None
         self._poller: threading.Thread | None = None
+        self._caller: threading.Thread | None = None
+        self._lost: dict[int, str] = {}
         self._open_driver()
         atexit.register(self._end)
 
@@ -159,6 +161,11 @@ class MemoryMonitor(LegacyProfiles):
         """
         self._functions[strategy] = func
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the GPUs are made up, as DUALGPUOPT_MOCK_GPU asks for."""
+        return self._simulated
+
     def callbacks_of(self, level: AlertLevel) -> list[Callable[[MemoryAlert], Any]]:
         """Those registered now, in their order: a copy."""
         return list(self._callbacks[level])
@@ -185,7 +192,7 @@ class MemoryMonitor(LegacyProfiles):
             self._stop, self._polls = threading.Event(), NewestPoll()
             edge = EdgeFilter() if os.environ.get(ALERTS_VARIABLE, "").strip().lower() == "edge" else None
             self._poller = _threads.spawn(THREAD_NAME, self._poll, self._stop, self._polls, self._poller)
-            _threads.spawn("MemoryMonitorCallbacks", serve, self, self._polls, edge)
+            self._caller = _threads.spawn("MemoryMonitorCallbacks", serve, self, self._polls, edge, self._caller)
 
     def stop_monitoring(self) -> None:
         """Ends polling, within 2 s also if a callback or the driver hangs; nothing happens if it does not poll."""
@@ -218,8 +225,9 @@ class MemoryMonitor(LegacyProfiles):
         self.shutdown()
 
     def close(self) -> None:
-        """The same as `shutdown`."""
+        """The same as `shutdown`; and who iterates over `events()` comes to the end."""
         self.shutdown()
+        super().close()
 
     def _poll(self, stop: threading.Event, polls: NewestPoll, before: threading.Thread | None) -> None:
         """The thread that looks at every new reading."""
@@ -235,9 +243,10 @@ class MemoryMonitor(LegacyProfiles):
                     self._listen()
                 sequence = native.wait(sequence, LOOK_S)
             except RuntimeError:  # no driver now
-                stop.wait(min(LOOK_S, self.update_interval))
+                stop.wait(min(LOOK_S, self._interval))
                 sequence = 0
                 continue
+            self._tell_of_lost(dict(native.unavailable()))
             fresh = [entry for entry in native.usage() if seen.get(entry[0]) != entry[8]]
             if stop.is_set() or not fresh:
                 continue
@@ -246,6 +255,11 @@ class MemoryMonitor(LegacyProfiles):
             self._remember(stats)
             polls.put(stats)
         self._native.stop()
+
+    def _tell_of_lost(self, lost: dict[int, str]) -> None:
+        for gpu in lost.keys() - self._lost.keys():
+            logger.warning("GPU %d cannot be read: %s", gpu, lost[gpu])
+        self._lost = lost
 
     # Reading -----------------------------------------------------------------------------------------------------
 
@@ -271,7 +285,7 @@ class MemoryMonitor(LegacyProfiles):
             return {}
         if stats is not None:
             return stats
-        self._refresh()
+        self._refresh(gpu_id)
         return self._native.memory_stats(gpu_id, DIVISORS[unit], READ_TIMEOUT_S + self._max_age) or {}
 
     def _all_in(self, unit: Unit) -> dict[int, Stats]:
@@ -316,9 +330,17 @@ class MemoryMonitor(LegacyProfiles):
         return stats is not None and stats["usage_percent"] >= threshold
 
     def _abandon(self) -> None:
-        MemoryMonitor._instance_lock = threading.RLock()
-        self._stop = self._polls = self._poller = None
+        self._stop = self._polls = self._poller = self._caller = None
         super()._abandon()
+
+
+def _renew_lock() -> None:
+    """In a forked child: whoever held it stayed with the parent."""
+    MemoryMonitor._instance_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 _warned_of: set[str] = set()

@@ -140,6 +140,7 @@ class MemoryMonitor:
         self._forked = False
 
     def _open(self, source: str | MemorySource, config: str, wake: bool, patience: float) -> None:
+        exchange = None
         try:
             if isinstance(source, str):
                 self._native = _core.Monitor(source, "", config, wake, patience, None)
@@ -147,8 +148,10 @@ class MemoryMonitor:
                 exchange = _core.Exchange()
                 _threads.spawn("gpumem-source", _threads.serve_source, exchange, source)
                 self._native = _core.Monitor(source.name, source.provenance, config, wake, patience, exchange)
-        except RuntimeError as error:
-            raise MonitorError(str(error)) from None
+        except (RuntimeError, ValueError) as error:
+            if exchange is not None:
+                exchange.close()  # which ends its thread
+            raise error if isinstance(error, ValueError) else MonitorError(str(error)) from None
         self._finalizer = weakref.finalize(self, self._native.close)
         _monitors.add(self)
 
