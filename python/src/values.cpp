@@ -140,7 +140,9 @@ nb::tuple to_python(const Forecast& forecast) {
                         seconds(forecast.horizon), seconds_or_none(forecast.time_to_oom),
                         seconds_or_none(forecast.time_to_oom_low), seconds_or_none(forecast.time_to_oom_high),
                         forecast.risk, forecast.expected_used, forecast.expected_used_low, forecast.expected_used_high,
-                        forecast.slope_bytes_per_second);
+                        forecast.slope_bytes_per_second, to_string(forecast.regime),
+                        forecast.step > 0 ? nb::object(nb::int_(forecast.step)) : nb::none(),
+                        seconds_or_none(forecast.period), seconds_or_none(forecast.since_oom), explain(forecast));
 }
 
 nb::tuple to_python(const Snapshot& snapshot) {

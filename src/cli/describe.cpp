@@ -85,6 +85,11 @@ std::string describe_time_to_oom(const std::optional<Forecast>& forecast) {
   return fmt::format("in {} ({} {})", describe_seconds(*forecast->time_to_oom), low, high);
 }
 
+std::string describe_cause(const std::optional<Forecast>& forecast) {
+  const bool is_foreseen = forecast && forecast->time_to_oom && forecast->time_to_oom->count() > 0;
+  return is_foreseen ? explain(*forecast) : "";
+}
+
 std::string describe_time(const TimeStamp& time) {
   if (!time.wall) return fmt::format("t={:.3f}", seconds_since_origin(time.mono));
   return fmt::format("{:%H:%M:%S}", fmt::localtime(std::chrono::system_clock::to_time_t(*time.wall)));
@@ -103,6 +108,7 @@ std::string describe_device(const DeviceSnapshot& device, ByteUnit unit) {
     return with_label(line + "  stale: " + device.reason, device.reading.provenance);
   if (const auto trend = describe_trend(device.forecast); !trend.empty()) line += "  " + trend;
   if (const auto oom = describe_time_to_oom(device.forecast); !oom.empty()) line += "  out of memory: " + oom;
+  if (const auto why = describe_cause(device.forecast); !why.empty()) line += ": " + why;
   return with_label(line + tail, device.reading.provenance);
 }
 

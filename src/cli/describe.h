@@ -24,6 +24,8 @@ namespace dualgpuopt::memory::cli {
 [[nodiscard]] std::string describe_trend(const std::optional<Forecast>& forecast);
 /// "in 1 min 10 s (40 s to 3 min 00 s)", or "none foreseen", or "" where nothing is known.
 [[nodiscard]] std::string describe_time_to_oom(const std::optional<Forecast>& forecast);
+/// Why exhaustion is foreseen; empty where it is not, or is already there.
+[[nodiscard]] std::string describe_cause(const std::optional<Forecast>& forecast);
 
 /// "12:30:01" in the local time zone, else "t=12.500" of the trace.
 [[nodiscard]] std::string describe_time(const TimeStamp& time);

@@ -86,6 +86,10 @@ std::string row(const DeviceSnapshot& device, const Layout& layout, const TableS
                      fit(trend_text(device), layout.trend), kGap, fit(oom_text(device), layout.oom));
 }
 
+std::string cause_line(const std::string& why, const TableStyle& style) {
+  return faint(fit(fmt::format("{}  {}", fit("", Layout().gpu), why), style.width), style.colors);
+}
+
 std::string process_line(const ProcessMemory& process, const TableStyle& style) {
   return fmt::format("     {}{}{}{}{}", fit_right(std::to_string(process.pid), 8), kGap,
                      fit_right(process.used ? format_bytes(*process.used, style.unit) : "not told", 10), kGap,
@@ -97,7 +101,11 @@ std::string process_line(const ProcessMemory& process, const TableStyle& style) 
 std::vector<std::string> device_table(const Snapshot& snapshot, const TableStyle& style) {
   const auto layout = layout_for(snapshot, style);
   std::vector<std::string> lines{heading(layout, style)};
-  for (const auto& device : snapshot.devices) lines.push_back(row(device, layout, style));
+  for (const auto& device : snapshot.devices) {
+    lines.push_back(row(device, layout, style));
+    if (device.status != DeviceStatus::Ok) continue;
+    if (const auto why = describe_cause(device.forecast); !why.empty()) lines.push_back(cause_line(why, style));
+  }
   return lines;
 }
 

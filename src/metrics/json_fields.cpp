@@ -132,6 +132,11 @@ JsonRecord forecast_record(const Forecast& forecast, int gpu, std::optional<Byte
   record["expected_used_low_bytes"] = forecast.expected_used_low;
   record["expected_used_high_bytes"] = forecast.expected_used_high;
   record["slope_bytes_per_second"] = whole_bytes_or_null(forecast.slope_bytes_per_second);
+  record["regime"] = to_string(forecast.regime);
+  record["step_bytes"] = forecast.step > 0 ? JsonRecord(forecast.step) : JsonRecord(nullptr);
+  record["period_s"] = seconds_or_null(forecast.period);
+  record["since_oom_s"] = seconds_or_null(forecast.since_oom);
+  record["explanation"] = explain(forecast);
   return record;
 }
 

@@ -19,6 +19,9 @@ class Diffusion {
   [[nodiscard]] double drift() const { return weight_ > 0 ? rise_ / weight_ : 0; }  ///< Bytes a second.
   [[nodiscard]] double variance_rate() const;                                       ///< Bytes^2 a second.
 
+  /// Whether it was ever seen to rise, be it by noise.
+  [[nodiscard]] bool has_risen() const { return has_risen_; }
+
   /// P(the walk rises by `headroom` > 0 within h) at the grid's horizons: the inverse Gaussian distribution of a first
   /// passage, Phi((m h - b) / (s sqrt h)) + exp(2 m b / s^2) Phi(-(m h + b) / (s sqrt h)). Zero for a series that was
   /// never seen to rise: its noise is no reason to expect growth.

@@ -17,14 +17,21 @@ TrendEstimate counted(TrendEstimate trend) {
 
 }  // namespace
 
-Outlook::Outlook(const RiskCurve& background, const TrendEstimate& trend, double capacity)
-    : background_(background), trend_(counted(trend)), capacity_(capacity) {}
+Outlook::Outlook(const RiskCurve& background, const TrendEstimate& trend, const TrendEstimate& staircase,
+                 double capacity)
+    : background_(background), trend_(counted(trend)), staircase_(counted(staircase)), capacity_(capacity) {}
 
 double Outlook::probability(double seconds) const {
-  if (seconds <= 0) return 0;
-  const double background = value_at(background_, seconds);
-  if (trend_.reliability == 0) return background;
-  return background + trend_.reliability * (trend_.crossing(capacity_, seconds) - background);
+  return seconds <= 0 ? 0 : join(value_at(background_, seconds), seconds);
+}
+
+double Outlook::join(double background, double seconds) const {
+  double joined = background;
+  if (trend_.reliability > 0) joined += trend_.reliability * (trend_.crossing(capacity_, seconds) - background);
+  if (staircase_.reliability > 0) {
+    joined += (1 - joined) * staircase_.reliability * staircase_.crossing(capacity_, seconds);
+  }
+  return joined;
 }
 
 std::optional<double> Outlook::quantile(double probability) const {
@@ -34,7 +41,7 @@ std::optional<double> Outlook::quantile(double probability) const {
   std::size_t last = horizon_index(kFurthestSeconds);
   while (first < last) {
     const auto middle = (first + last) / 2;
-    if (at_horizon(middle) < probability) {
+    if (join(background_[middle], kHorizons[middle]) < probability) {
       first = middle + 1;
     } else {
       last = middle;
@@ -42,11 +49,6 @@ std::optional<double> Outlook::quantile(double probability) const {
   }
   const double from = first == 0 ? 0 : kHorizons[first - 1];
   return search(probability, from, std::min<double>(kHorizons[first], kFurthestSeconds));
-}
-
-double Outlook::at_horizon(std::size_t k) const {
-  if (trend_.reliability == 0) return background_[k];
-  return background_[k] + trend_.reliability * (trend_.crossing(capacity_, kHorizons[k]) - background_[k]);
 }
 
 double Outlook::search(double probability, double from, double to) const {
@@ -58,9 +60,12 @@ double Outlook::search(double probability, double from, double to) const {
     (value < probability ? from : to) = seconds;
     (value < probability ? low : high) = value;
   };
-  if (trend_.reliability > 0) {
+  for (const auto* line : {&trend_, &staircase_}) {
     // A sure line is a step in the distribution; its own quantiles take the search there at once.
-    for (const double deviations : {-3.0, 3.0}) narrow(trend_.time_past(capacity_, deviations));
+    if (line->reliability == 0) continue;
+    for (const double deviations : {-3.0, 3.0}) narrow(line->time_past(capacity_, deviations));
+  }
+  if (trend_.reliability > 0 || staircase_.reliability > 0) {
     for (int step = 0; step < kMostSteps && to - from > kPrecision * to; ++step) narrow((from + to) / 2);
   }
   return high > low ? from + (to - from) * (probability - low) / (high - low) : to;

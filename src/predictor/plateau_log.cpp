@@ -3,24 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 namespace dualgpuopt::memory {
 namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
-
-/// Adds up in lanes, because a compiler may not change the order of a sum on its own.
-template <std::size_t Count>
-float sum_of(const std::array<float, Count>& values) {
-  constexpr std::size_t lanes = 8;
-  static_assert(Count % lanes == 0);
-  std::array<float, lanes> sums{};
-  for (std::size_t j = 0; j < Count; j += lanes) {
-    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += values[j + lane];
-  }
-  return std::accumulate(sums.begin(), sums.end(), 0.0F);
-}
 
 }  // namespace
 
@@ -49,11 +36,11 @@ void PlateauLog::open(double time, double used) {
   if (forgets) peak_ = *std::max_element(highest_.begin(), highest_.end());
 }
 
-float PlateauLog::weigh(Column& weights, double age) const {
+void PlateauLog::weigh(Column& weights) const {
   const auto scale = static_cast<float>(1 / (kLevelScale * std::max(peak_, 1.0)));
   const auto present = static_cast<float>(used_);
   const auto ceiling = static_cast<float>(used_ + kNotHigher * peak_);
-  const auto least = static_cast<float>(age);
+  const auto least = static_cast<float>(age());
   for (std::size_t j = 0; j < kPlateaus; ++j) {
     const float distance = (present - level_[j]) * scale;
     const float nearness = 1.0F / (1.0F + distance * distance);
@@ -65,32 +52,61 @@ float PlateauLog::weigh(Column& weights, double age) const {
   // The present plateau has not ended, and slots that were never filled are none.
   weights[newest_] = 0;
   std::fill(weights.begin() + static_cast<std::ptrdiff_t>(size_), weights.end(), 0.0F);
-  return sum_of(weights);
 }
 
-RiskCurve PlateauLog::crossing(double capacity) const {
-  RiskCurve curve{};
+WaitingTimes PlateauLog::waits_for(double capacity) const {
+  WaitingTimes waits;
+  if (size_ < 2) return waits;
   const auto target = static_cast<float>(capacity);
-  if (size_ < 2 || static_cast<float>(peak_) < target) return curve;
-  const double age = now_ - start_[newest_];
+  const double present_age = age();
   Column weights;
-  const float total = weigh(weights, age);
-  if (!(total > 0)) return curve;
-
-  double reached_at = kNever;  // the first moment after the plateau in hand at which the target was reached
+  weigh(weights);
+  double reached = kNever;  // the first moment after the plateau in hand at which the target was reached
   std::size_t slot = newest_;
-  for (std::size_t n = 0; n < size_; ++n, slot = (slot + kPlateaus - 1) % kPlateaus) {
-    if (highest_[slot] >= target) reached_at = level_[slot] >= target ? start_[slot] : highest_at_[slot];
-    if (!(weights[slot] > 0) || reached_at == kNever) continue;
-    const auto k = horizon_index(reached_at - start_[slot] - age);
-    if (k < kHorizonCount) curve[k] += weights[slot];
+  for (std::size_t n = 0; n < size_; ++n, slot = before(slot)) {
+    reached = std::min(reached, reached_at(slot, target));
+    if (!(weights[slot] > 0)) continue;
+    const double begun = start_[slot] + present_age;
+    if (reached == kNever) {
+      waits.add_open(now_ - begun, weights[slot]);
+    } else {
+      waits.add_ended(reached - begun, weights[slot]);
+    }
   }
-  float sum = 0;
-  for (float& value : curve) {
-    sum += value;
-    value = std::min(1.0F, sum / total);
+  return waits;
+}
+
+double PlateauLog::reached_at(std::size_t slot, float target) const {
+  if (highest_[slot] < target) return kNever;
+  return level_[slot] >= target ? start_[slot] : highest_at_[slot];
+}
+
+PlateauLog::Visits PlateauLog::visits_to(double capacity) const {
+  Visits visits;
+  const auto target = static_cast<float>(capacity);
+  if (size_ == 0 || static_cast<float>(peak_) < target) return visits;
+  const auto left = static_cast<float>(kSameVisit) * target;
+  bool is_there = false;
+  double last_began = 0;
+  double began = 0;
+  double ended = 0;
+  std::size_t slot = newest_;
+  for (std::size_t n = 0; n < size_; ++n, slot = before(slot)) {
+    if (highest_[slot] >= target) {
+      if (visits.count == 0) ended = slot == newest_ ? now_ : start_[slot] + length_[slot];
+      if (!is_there) ++visits.count;
+      is_there = true;
+      visits.total += slot == newest_ ? age() : static_cast<double>(length_[slot]);
+      began = start_[slot];
+      if (visits.count == 1) last_began = began;
+    } else if (level_[slot] < left) {
+      is_there = false;
+    }
   }
-  return curve;
+  if (visits.count == 0) return visits;
+  visits.since_left = now_ - ended;
+  if (visits.count > 1) visits.period = (last_began - began) / static_cast<double>(visits.count - 1);
+  return visits;
 }
 
 }  // namespace dualgpuopt::memory

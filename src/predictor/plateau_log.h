@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 
 #include "predictor/horizon_grid.h"
+#include "predictor/waiting_times.h"
 
 namespace dualgpuopt::memory {
 
@@ -22,11 +24,25 @@ class PlateauLog {
 
   void add(double time, double used);
 
-  /// The share of past plateaus, weighted by how near their level is to the present one, from which the use reached
-  /// `capacity` within h, at the grid's horizons. Counted are plateaus that were not higher than the present one and
-  /// lasted at least as long as it has by now, each from the moment when it was as old as the present one is (the
-  /// empirical distribution of a semi-Markov process). Zero where there is none. `capacity` is above the present use.
-  [[nodiscard]] RiskCurve crossing(double capacity) const;
+  /// After how long the use reached `capacity` from past plateaus, weighted by how near their level is to the present
+  /// one. Counted are plateaus that were not higher than the present one and lasted at least as long as it has by now,
+  /// each from the moment when it was as old as the present one is (the empirical distribution of a semi-Markov
+  /// process); the wait of those that have not is open. `capacity` is above the present use.
+  [[nodiscard]] WaitingTimes waits_for(double capacity) const;
+
+  /// The times that the use was at a capacity; it has left when it falls under kSameVisit of it.
+  struct Visits {
+    std::size_t count = 0;
+    double since_left = 0;         ///< Seconds since the end of the last plateau that was there.
+    double total = 0;              ///< Seconds of all visits together.
+    std::optional<double> period;  ///< Mean seconds from one visit's beginning to the next; empty for a single one.
+  };
+  static constexpr double kSameVisit = 0.9;
+  /// Those within the plateaus kept.
+  [[nodiscard]] Visits visits_to(double capacity) const;
+
+  /// Seconds that the present plateau has lasted; 0 before the first sample.
+  [[nodiscard]] double age() const { return size_ == 0 ? 0 : now_ - start_[newest_]; }
 
   /// The highest use within the plateaus kept; 0 before the first sample.
   [[nodiscard]] double peak() const { return peak_; }
@@ -36,8 +52,11 @@ class PlateauLog {
   using Column = std::array<float, kPlateaus>;
 
   void open(double time, double used);
-  /// Fills `weights` by slot and gives their sum.
-  [[nodiscard]] float weigh(Column& weights, double age) const;
+  /// Fills `weights` by slot.
+  void weigh(Column& weights) const;
+  /// When the plateau in a slot reached the target first; infinite if it did not.
+  [[nodiscard]] double reached_at(std::size_t slot, float target) const;
+  [[nodiscard]] static std::size_t before(std::size_t slot) { return (slot + kPlateaus - 1) % kPlateaus; }
 
   // A table by column, so that weighing them runs on whole vectors; a slot is a plateau, `newest_` the present one.
   Column level_{};

@@ -12,7 +12,7 @@ TEST(Describe, ADeviceInOneLine) {
   EXPECT_EQ(
       describe_device(snapshot.devices[0], ByteUnit::Auto),
       "t=12.500  GPU 1  22.0 / 24.0 GiB (91.7%)  critical  +12 MiB/s  out of memory: in 1 min 10 s (35 s to 1 min "
-      "45 s)  REPLAYED");
+      "45 s): grows by 12 MiB/s  REPLAYED");
   snapshot = snapshot_of({unavailable_device(0, "GPU is lost")});
   EXPECT_EQ(describe_device(snapshot.devices[0], ByteUnit::Auto), "t=12.500  GPU 0  unavailable: GPU is lost");
   snapshot = snapshot_of({device_at(0, 9_GiB)});

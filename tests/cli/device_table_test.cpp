@@ -24,6 +24,7 @@ TEST(DeviceTable, ReadsAsATable) {
 GPU  NAME          MEMORY                        USED  LEVEL      TREND       OUT OF MEMORY                   |
 0    NVIDIA L4     ███░░░░░    9.0 / 24.0 GiB   37.5%  normal     steady      none foreseen                   |
 1    NVIDIA L4     ███████▍   22.0 / 24.0 GiB   91.7%  critical   +12 MiB/s   in 1 min 10 s (35 s to 1 min 45…|
+     grows by 12 MiB/s                                                                                        |
 2    NVIDIA L4     unavailable: GPU is lost                                                                   |
 )");
 }

@@ -30,6 +30,7 @@ inline DeviceSnapshot device_running_out(int gpu, Bytes used, double seconds) {
   device.forecast->time_to_oom_low = Seconds(seconds / 2);
   device.forecast->time_to_oom_high = Seconds(seconds * 1.5);
   device.forecast->slope_bytes_per_second = 12.0 * (1 << 20);
+  device.forecast->regime = Regime::Growing;
   return device;
 }
 

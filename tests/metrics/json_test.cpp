@@ -55,6 +55,7 @@ Forecast leak_forecast() {
   forecast.expected_used_low = 22_GiB;
   forecast.expected_used_high = 25_GiB;
   forecast.slope_bytes_per_second = 1048576.4;
+  forecast.regime = Regime::Growing;
   return forecast;
 }
 
@@ -68,7 +69,8 @@ const std::string kLeakForecast =
     R"({"schema":1,"type":"forecast","t":12.5,"time":null,"gpu":1,"provenance":"driver","used_bytes":22548578304,)"
     R"("time_to_oom_s":41.235,"time_to_oom_low_s":30.0,"time_to_oom_high_s":null,"risk":0.833333,"horizon_s":60.0,)"
     R"("expected_used_bytes":24696061952,"expected_used_low_bytes":23622320128,)"
-    R"("expected_used_high_bytes":26843545600,"slope_bytes_per_second":1048576})";
+    R"("expected_used_high_bytes":26843545600,"slope_bytes_per_second":1048576,)"
+    R"("regime":"growing","step_bytes":null,"period_s":null,"since_oom_s":null,"explanation":"grows by 1 MiB/s"})";
 
 TEST(DeviceJson, ShowsIdentityAndPlace) {
   Device device;

@@ -14,12 +14,15 @@ double add_jobs(PlateauLog& log, int times, int idle, int busy, double low, doub
   return time;
 }
 
+/// The past alone.
+RiskCurve crossing(const PlateauLog& log, double capacity) { return log.waits_for(capacity).share({}); }
+
 TEST(PlateauLog, KnowsNothingBeforeAnythingHappened) {
   PlateauLog log;
-  EXPECT_EQ(log.crossing(100).back(), 0.0F);
+  EXPECT_EQ(crossing(log, 100).back(), 0.0F);
   for (int i = 0; i < 100; ++i) log.add(i, 50);
   EXPECT_EQ(log.size(), 1U);
-  EXPECT_EQ(log.crossing(51).back(), 0.0F);
+  EXPECT_EQ(crossing(log, 51).back(), 0.0F);
 }
 
 TEST(PlateauLog, KeepsAPlateauAsOneWhateverItsNoise) {
@@ -36,17 +39,17 @@ TEST(PlateauLog, RemembersWhatFollowedStatesLikeThisOne) {
   auto time = add_jobs(log, 5, 20, 20, 10, 100);
   for (int i = 0; i < 15; ++i) log.add(time++, 10);
   // 14 s into the sixth pause, each of the five before it ended 6 s later.
-  const auto curve = log.crossing(90);
+  const auto curve = crossing(log, 90);
   EXPECT_LT(curve[horizon_index(5)], 0.05F);
   EXPECT_GT(curve[horizon_index(8)], 0.95F);
-  EXPECT_EQ(log.crossing(101).back(), 0.0F);
+  EXPECT_EQ(crossing(log, 101).back(), 0.0F);
 }
 
 TEST(PlateauLog, CountsOnlyPlateausThatLastedAsLong) {
   PlateauLog log;
   auto time = add_jobs(log, 5, 20, 20, 10, 100);
   for (int i = 0; i < 30; ++i) log.add(time++, 10);
-  EXPECT_LT(log.crossing(90).back(), 0.01F);
+  EXPECT_LT(crossing(log, 90).back(), 0.01F);
 }
 
 TEST(PlateauLog, IsNotMisledByPlateausAboveThePresentOne) {
@@ -59,8 +62,32 @@ TEST(PlateauLog, IsNotMisledByPlateausAboveThePresentOne) {
     for (int i = 0; i < 10; ++i) log.add(time++, 100);
   }
   for (int i = 0; i < 5; ++i) log.add(time++, 10);
-  EXPECT_LT(log.crossing(95)[horizon_index(60)], 0.01F);
-  EXPECT_GT(log.crossing(75)[horizon_index(60)], 0.99F);
+  EXPECT_LT(crossing(log, 95)[horizon_index(60)], 0.01F);
+  EXPECT_GT(crossing(log, 75)[horizon_index(60)], 0.99F);
+}
+
+TEST(PlateauLog, KnowsWhenItWasAtACapacityLast) {
+  PlateauLog log;
+  EXPECT_EQ(log.visits_to(50).count, 0U);
+  auto time = add_jobs(log, 3, 20, 60, 10, 100);
+  for (int i = 0; i < 15; ++i) log.add(time++, 10);
+  const auto visits = log.visits_to(90);
+  EXPECT_EQ(visits.count, 3U);
+  EXPECT_NEAR(visits.since_left, 14, 1e-6);
+  EXPECT_NEAR(visits.total, 180, 1e-6);
+  ASSERT_TRUE(visits.period);
+  EXPECT_NEAR(*visits.period, 80, 1e-6);
+  EXPECT_EQ(log.visits_to(101).count, 0U);
+}
+
+TEST(PlateauLog, CountsALittleDipAsTheSameVisit) {
+  PlateauLog log;
+  for (int i = 0; i < 90; ++i) log.add(i, i % 30 == 15 ? 92 : 100);
+  for (int i = 90; i < 100; ++i) log.add(i, 10);
+  const auto visits = log.visits_to(98);
+  EXPECT_EQ(visits.count, 1U);
+  EXPECT_FALSE(visits.period);
+  EXPECT_NEAR(visits.total, 87, 1e-6);  // without the dips
 }
 
 TEST(PlateauLog, ForgetsAHighThatHasLeftTheLog) {
@@ -80,9 +107,9 @@ TEST(PlateauLog, TakesTheFirstMomentAboveTheTargetWithinAPlateau) {
     for (int i = 0; i < 20; ++i) log.add(time++, i < 10 ? 100 : 101);
   }
   log.add(time, 10);
-  EXPECT_GT(log.crossing(100)[horizon_index(10)], 0.95F);
-  EXPECT_LT(log.crossing(100.5)[horizon_index(16)], 0.05F);
-  EXPECT_GT(log.crossing(100.5)[horizon_index(20)], 0.95F);
+  EXPECT_GT(crossing(log, 100)[horizon_index(10)], 0.95F);
+  EXPECT_LT(crossing(log, 100.5)[horizon_index(16)], 0.05F);
+  EXPECT_GT(crossing(log, 100.5)[horizon_index(20)], 0.95F);
 }
 
 }  // namespace

@@ -222,7 +222,8 @@ class Forecast(NamedTuple):
         t: Seconds on the monitor's clock.
         time: Seconds since the epoch.
         horizon: Seconds.
-        time_to_oom: Median seconds until nothing is free; None: none foreseen.
+        time_to_oom: Seconds until nothing is free; None: none foreseen. Where that is at least 25 % probable within
+            three horizons it is the median of those futures, else the median of all.
         time_to_oom_low: Lower end of the 80 % interval.
         time_to_oom_high: Upper end; None: never.
         risk: Probability, 0 to 1, that nothing is free within the horizon; None without a known capacity.
@@ -230,6 +231,12 @@ class Forecast(NamedTuple):
         expected_used_low: Lower end of the 80 % interval.
         expected_used_high: Upper end.
         slope: The growth it reckons with, in bytes a second.
+        regime: What made the forecast: "unknown" (too few readings), "steady", "restless", "growing", "falling",
+            "stepping", "recurring" or "returning".
+        step: Mean bytes of a step where the regime is "stepping", else None.
+        period: Seconds between steps, or from one visit at the capacity to the next; None for the other regimes.
+        since_oom: Seconds since the use was at the capacity, where that made the forecast.
+        explanation: The same as a sentence.
 
     Example:
         >>> from dualgpuopt.memory import MemoryMonitor
@@ -250,6 +257,11 @@ class Forecast(NamedTuple):
     expected_used_low: int
     expected_used_high: int
     slope: float
+    regime: str
+    step: int | None
+    period: float | None
+    since_oom: float | None
+    explanation: str
 
 
 class DeviceSnapshot(NamedTuple):

@@ -1,0 +1,54 @@
+// Measures forecasts over a folder of recordings: ours beside what people use today.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+
+#include "forecast/report.h"
+
+namespace {
+
+using namespace dualgpuopt::memory::forecast_benchmark;
+
+struct Options {
+  std::string folder;
+  double horizon = 60;
+  double longest_interval = 20;
+  int resamples = 1000;
+  bool details = false;
+  std::string picture;
+};
+
+int run(const Options& options) {
+  auto series = load_folder(options.folder, options.longest_interval);
+  if (!series) {
+    fmt::print(stderr, "forecast_report: {}\n", series.error().describe());
+    return 1;
+  }
+  const auto measurement = measure(std::move(*series), options.horizon);
+  fmt::print("{} series of {}, horizon {:g} s\n\n{}{}", measurement.series.size(), options.folder, options.horizon,
+             comparison(measurement, options.resamples), ceiling(measurement));
+  if (options.details) fmt::print("{}", breakdown(measurement));
+  if (options.picture.empty()) return 0;
+  std::ofstream file(options.picture);
+  file << picture(measurement);
+  if (file.flush()) return 0;
+  fmt::print(stderr, "forecast_report: {} cannot be written\n", options.picture);
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Measures forecasts over a folder of recordings (t_s,gpu,used_bytes,total_bytes)");
+  app.add_option("FOLDER", options.folder, "Its [0-9]*.csv; INDEX.csv tells repositories and shapes")->required();
+  app.add_option("--horizon", options.horizon, "Seconds")->check(CLI::PositiveNumber);
+  app.add_option("--max-interval", options.longest_interval,
+                 "Seconds between samples; coarser recordings are left out");
+  app.add_option("--resamples", options.resamples, "Of the bootstrap intervals")->check(CLI::NonNegativeNumber);
+  app.add_flag("--details", options.details, "By recording, by shape, and with each repository left out");
+  app.add_option("--picture", options.picture, "Write recall and lead against false alarms, as an SVG");
+  CLI11_PARSE(app, argc, argv);
+  return run(options);
+}
