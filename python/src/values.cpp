@@ -157,7 +157,9 @@ nb::tuple to_python(const MemoryAlert& alert) {
       to_string(alert.event), to_string(alert.level), to_string(alert.current), alert.gpu,
       seconds_since_origin(alert.time.mono), wall_seconds(alert.time), to_string(alert.provenance), alert.message,
       tuple_of(alert.recommendations, [](const std::string& text) { return nb::cast(text); }), to_python(alert.memory),
-      alert.used_percent, nb::make_tuple(threshold.percent, threshold.free, seconds(threshold.minimum_duration)),
+      alert.used_percent,
+      nb::make_tuple(threshold.percent, threshold.free, seconds(threshold.minimum_duration),
+                     seconds_or_none(threshold.time_to_oom)),
       to_string(alert.reached_by), or_none(alert.forecast), events_to_python(alert.events), alert.text());
 }
 

@@ -8,6 +8,12 @@ namespace {
 
 constexpr std::array kLowestFirst{Level::Warning, Level::Critical, Level::Emergency};
 
+std::size_t index_of(Level level) { return static_cast<std::size_t>(level) - 1; }
+
+bool is_forecast_within(const Forecast* forecast, const std::optional<Seconds>& time, double factor) {
+  return forecast != nullptr && forecast->time_to_oom && time && *forecast->time_to_oom <= *time * factor;
+}
+
 Level next_lower(Level level) { return static_cast<Level>(static_cast<int>(level) - 1); }
 
 }  // namespace
@@ -16,20 +22,29 @@ AlertEngine::AlertEngine(AlertThresholds thresholds) : thresholds_(thresholds) {
 
 std::optional<MemoryAlert> AlertEngine::update(const Reading& reading, const Forecast* forecast) {
   if (!reading.memory || !reading.memory->occupied_percent()) return std::nullopt;
-  note_reached(*reading.memory, reading.time.mono);
+  note_forecast(forecast, reading.time.mono);
+  note_reached(*reading.memory, forecast, reading.time.mono);
   if (const auto due = due_level(reading.time.mono); due > level_) return raise(due, reading, forecast);
   if (level_ == Level::Normal) return std::nullopt;
-  if (const auto lasting = lasting_match(*reading.memory); lasting.level < level_) {
+  if (const auto lasting = lasting_match(*reading.memory, reading.time.mono); lasting.level < level_) {
     return clear(lasting, reading, forecast);
   }
   if (repeat_is_due(reading.time.mono)) return make_alert(AlertEvent::Repeated, level_, reading, forecast);
   return std::nullopt;
 }
 
-void AlertEngine::note_reached(const MemoryUse& memory, MonoTime now) {
+void AlertEngine::note_forecast(const Forecast* forecast, MonoTime now) {
+  for (const auto level : kLowestFirst) {
+    const auto& time = thresholds_.of(level).time_to_oom;
+    if (is_forecast_within(forecast, time, AlertThresholds::kForecastHysteresis)) forecast_[index_of(level)] = now;
+  }
+}
+
+void AlertEngine::note_reached(const MemoryUse& memory, const Forecast* forecast, MonoTime now) {
   for (const auto level : kLowestFirst) {
     auto& state = reached(level);
-    const auto half = reached_half(thresholds_.of(level), memory);
+    auto half = reached_half(thresholds_.of(level), memory);
+    if (!half && is_forecast_within(forecast, thresholds_.of(level).time_to_oom, 1)) half = ThresholdKind::TimeToOom;
     if (!half) {
       state.reset();
     } else {
@@ -48,11 +63,17 @@ Level AlertEngine::due_level(MonoTime now) {
   return due;
 }
 
-LevelMatch AlertEngine::lasting_match(const MemoryUse& memory) const {
+bool AlertEngine::is_held_by_forecast(Level level, MonoTime now) const {
+  const auto& last = forecast_[index_of(level)];
+  return last && now - *last <= thresholds_.forecast_hold;
+}
+
+LevelMatch AlertEngine::lasting_match(const MemoryUse& memory, MonoTime now) const {
   for (auto level = level_; level != Level::Normal; level = next_lower(level)) {
     if (const auto half = reached_half(thresholds_.of(level), memory, thresholds_.hysteresis_percent)) {
       return {level, *half};
     }
+    if (is_held_by_forecast(level, now)) return {level, ThresholdKind::TimeToOom};
   }
   return {};
 }
@@ -84,7 +105,9 @@ MemoryAlert AlertEngine::make_alert(AlertEvent event, Level level, const Reading
   alert.gpu = reading.gpu;
   alert.time = reading.time;
   alert.provenance = reading.provenance;
-  alert.message = alert_message(event, level, level_, reading.gpu);
+  alert.message = event != AlertEvent::Cleared && reached_by_ == ThresholdKind::TimeToOom
+                      ? forecast_message(reading.gpu)
+                      : alert_message(event, level, level_, reading.gpu);
   if (event != AlertEvent::Cleared) alert.recommendations = alert_recommendations(level);
   alert.memory = *reading.memory;
   alert.used_percent = reading.memory->occupied_percent().value_or(0);

@@ -43,7 +43,14 @@ std::string free_comparison(const MemoryAlert& alert) {
   return fmt::format("{} < {}", measured, format_bytes(least));
 }
 
+std::string forecast_comparison(const MemoryAlert& alert) {
+  const auto time = std::chrono::duration_cast<Duration>(*alert.forecast->time_to_oom);
+  return fmt::format("in {}, {}", format_duration(time), explain(*alert.forecast));
+}
+
 std::string comparison(const MemoryAlert& alert) {
+  const bool is_foreseen = alert.forecast && alert.forecast->time_to_oom && alert.event != AlertEvent::Cleared;
+  if (alert.reached_by == ThresholdKind::TimeToOom && is_foreseen) return forecast_comparison(alert);
   const bool knows_free = alert.memory.free && alert.threshold.free;
   return alert.reached_by == ThresholdKind::FreeBytes && knows_free ? free_comparison(alert)
                                                                     : percent_comparison(alert);
@@ -54,6 +61,7 @@ JsonRecord threshold_record(const LevelThreshold& threshold) {
   record["percent"] = rounded(threshold.percent, kPercentDecimals);
   record["free_bytes"] = or_null(threshold.free);
   record["minimum_duration_s"] = rounded_seconds(Seconds(threshold.minimum_duration).count());
+  record["time_to_oom_s"] = seconds_or_null(threshold.time_to_oom);
   return record;
 }
 
@@ -104,6 +112,8 @@ std::string alert_message(AlertEvent event, Level level, Level current, int gpu)
   if (current == Level::Normal) return subject + " is back under the warning level";
   return fmt::format("{} fell from {} to {}", subject, to_string(level), to_string(current));
 }
+
+std::string forecast_message(int gpu) { return fmt::format("GPU {} is forecast to run out of memory", gpu); }
 
 std::vector<std::string> alert_recommendations(Level level) {
   switch (level) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cassert>
+#include <cmath>
 
 namespace dualgpuopt::memory {
 namespace {
@@ -37,6 +38,27 @@ Result<void> check_free_bytes(const AlertThresholds& thresholds) {
   return {};
 }
 
+Result<void> check_times(const AlertThresholds& thresholds) {
+  std::optional<Seconds> higher;
+  for (const auto level : kHighestFirst) {
+    const auto& time = thresholds.of(level).time_to_oom;
+    if (!time) continue;
+    if (!(time->count() > 0 && std::isfinite(time->count()))) {
+      return fail(ErrorCode::InvalidArgument,
+                  fmt::format("the time to OOM of the {} level must be above 0", to_string(level)));
+    }
+    if (higher && *time < *higher) {
+      return fail(
+          ErrorCode::InvalidArgument,
+          fmt::format("the times to OOM of the alert levels must not rise with the level, but {} has {} s and a "
+                      "higher level {} s",
+                      to_string(level), time->count(), higher->count()));
+    }
+    higher = time;
+  }
+  return {};
+}
+
 Result<void> check_hysteresis(const AlertThresholds& thresholds) {
   if (0 <= thresholds.hysteresis_percent && thresholds.hysteresis_percent < thresholds.warning.percent) return {};
   return fail(ErrorCode::InvalidArgument,
@@ -51,6 +73,9 @@ Result<void> check_durations(const AlertThresholds& thresholds) {
                   fmt::format("the minimum duration of the {} level is negative", to_string(level)));
     }
   }
+  if (thresholds.forecast_hold < Duration::zero()) {
+    return fail(ErrorCode::InvalidArgument, "the time for which a forecast level is held is negative");
+  }
   if (thresholds.repeat_interval >= Duration::zero()) return {};
   return fail(ErrorCode::InvalidArgument, "the repeat interval of alerts is negative; 0 means never");
 }
@@ -61,6 +86,7 @@ std::string_view to_string(ThresholdKind kind) {
   switch (kind) {
     case ThresholdKind::Percent: return "percent";
     case ThresholdKind::FreeBytes: return "free_bytes";
+    case ThresholdKind::TimeToOom: return "time_to_oom";
   }
   return "unknown";
 }
@@ -88,6 +114,7 @@ const LevelThreshold& AlertThresholds::of(Level level) const {
 Result<void> AlertThresholds::validate() const {
   return check_percents(*this)
       .and_then([this] { return check_free_bytes(*this); })
+      .and_then([this] { return check_times(*this); })
       .and_then([this] { return check_hysteresis(*this); })
       .and_then([this] { return check_durations(*this); });
 }

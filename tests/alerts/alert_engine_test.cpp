@@ -33,6 +33,73 @@ TEST_F(AlertEngineTest, SaysNothingOfAQuietDevice) {
   EXPECT_EQ(engine.level(), Level::Normal);
 }
 
+/// Exhaustion after so many seconds; none for a negative number.
+Forecast foreseen(double seconds) {
+  Forecast forecast;
+  forecast.regime = Regime::Growing;
+  forecast.slope_bytes_per_second = 20.0 * (1 << 20);
+  if (seconds >= 0) forecast.time_to_oom = Seconds(seconds);
+  return forecast;
+}
+
+class AlertByForecast : public AlertEngineTest {
+ protected:
+  std::string with(Duration time, double percent, double time_to_oom) {
+    const auto forecast = foreseen(time_to_oom);
+    return brief(engine.update(reading_of_percent(percent, time), &forecast));
+  }
+};
+
+TEST_F(AlertByForecast, WarnsBeforeThePercentIsReached) {
+  EXPECT_EQ(with(0s, 50, 90), "");
+  const auto forecast = foreseen(45);
+  const auto alert = engine.update(reading_of_percent(55, 1s), &forecast);
+  ASSERT_TRUE(alert);
+  EXPECT_EQ(alert->reached_by, ThresholdKind::TimeToOom);
+  EXPECT_EQ(alert->text(), "[GPU 0] WARNING: GPU 0 is forecast to run out of memory (in 45 s, grows by 20 MiB/s)");
+  EXPECT_EQ(with(2s, 80, 20), "");  // the same level, by the percent too
+}
+
+TEST_F(AlertByForecast, NeverReachesCriticalOrEmergencyByItselfUnlessConfigured) {
+  EXPECT_EQ(with(0s, 50, 1), "raised warning, now warning");
+  EXPECT_EQ(with(1s, 50, 0.1), "");
+  AlertThresholds thresholds;
+  thresholds.critical.time_to_oom = Seconds(15);
+  use(thresholds);
+  EXPECT_EQ(with(0s, 50, 20), "raised warning, now warning");
+  EXPECT_EQ(with(1s, 50, 15), "raised critical, now critical");
+}
+
+TEST_F(AlertByForecast, LastsUntilNoForecastCameForAWhile) {
+  EXPECT_EQ(with(0s, 50, 60), "raised warning, now warning");
+  EXPECT_EQ(with(5s, 50, 89), "");  // under one and a half times the threshold
+  EXPECT_EQ(with(6s, 50, -1), "");
+  EXPECT_EQ(with(15s, 50, 91), "");
+  EXPECT_EQ(with(16s, 50, -1), "cleared warning, now normal");
+}
+
+TEST_F(AlertByForecast, DoesNotFlapOverForecastsThatComeAndGo) {
+  EXPECT_EQ(with(0s, 50, 30), "raised warning, now warning");
+  for (int second = 1; second < 200; ++second) EXPECT_EQ(with(second * 1s, 50, second % 9 == 0 ? 30 : -1), "");
+}
+
+TEST_F(AlertByForecast, IsRaisedAfterItsMinimumDuration) {
+  AlertThresholds thresholds;
+  thresholds.warning.minimum_duration = 3s;
+  use(thresholds);
+  EXPECT_EQ(with(0s, 50, 30), "");
+  EXPECT_EQ(with(2s, 50, -1), "");  // not for long enough
+  EXPECT_EQ(with(3s, 50, 30), "");
+  EXPECT_EQ(with(6s, 50, 30), "raised warning, now warning");
+}
+
+TEST_F(AlertByForecast, IsSilentWhereTheForecastDoesNotCount) {
+  AlertThresholds thresholds;
+  thresholds.warning.time_to_oom.reset();
+  use(thresholds);
+  EXPECT_EQ(with(0s, 50, 1), "");
+}
+
 TEST_F(AlertEngineTest, RaisesEachLevelOnce) {
   EXPECT_EQ(at(0s, 80), "raised warning, now warning");
   EXPECT_EQ(at(1s, 81), "");

@@ -81,14 +81,15 @@ TEST(MemoryAlertJson, IsOneLineWithEveryField) {
   alert.time.mono = MonoTime(12500ms);
   alert.provenance = Provenance::Replayed;
   alert.recommendations = {"Wait"};
-  EXPECT_EQ(to_json(alert),
-            R"({"schema":1,"type":"alert","t":12.5,"time":null,"gpu":0,"provenance":"replayed","event":"raised",)"
-            R"("level":"warning","current_level":"warning","message":"Memory usage on GPU 0 is high",)"
-            R"("recommendations":["Wait"],)"
-            R"+("text":"[GPU 0] WARNING: Memory usage on GPU 0 is high (84.0% > 80.0%)",)+"
-            R"("total_bytes":107374182400,"used_bytes":90194313216,"free_bytes":17179869184,"used_percent":84.0,)"
-            R"("reached_by":"percent","threshold":{"percent":80.0,"free_bytes":null,"minimum_duration_s":0.0},)"
-            R"("forecast":null})");
+  EXPECT_EQ(
+      to_json(alert),
+      R"({"schema":1,"type":"alert","t":12.5,"time":null,"gpu":0,"provenance":"replayed","event":"raised",)"
+      R"("level":"warning","current_level":"warning","message":"Memory usage on GPU 0 is high",)"
+      R"("recommendations":["Wait"],)"
+      R"+("text":"[GPU 0] WARNING: Memory usage on GPU 0 is high (84.0% > 80.0%)",)+"
+      R"("total_bytes":107374182400,"used_bytes":90194313216,"free_bytes":17179869184,"used_percent":84.0,)"
+      R"("reached_by":"percent","threshold":{"percent":80.0,"free_bytes":null,"minimum_duration_s":0.0,"time_to_oom_s":null},)"
+      R"("forecast":null})");
 }
 
 TEST(MemoryAlertJson, HoldsTheForecastOfThatMoment) {

@@ -7,6 +7,8 @@
 
 #include "alerts/readings.h"
 
+#include <cmath>
+
 namespace dualgpuopt::memory {
 namespace {
 
@@ -107,6 +109,18 @@ TEST(AlertThresholds, RefuseAHysteresisThatWouldNeverEndALevel) {
   EXPECT_TRUE(thresholds.validate());
 }
 
+TEST(AlertThresholds, RefuseTimesToOomThatRiseWithTheLevelOrAreNone) {
+  AlertThresholds thresholds;
+  thresholds.critical.time_to_oom = Seconds(61);
+  EXPECT_THAT(refusal(thresholds), HasSubstr("must not rise with the level, but warning has 60 s"));
+  thresholds.critical.time_to_oom = Seconds(60);
+  EXPECT_TRUE(thresholds.validate());
+  for (const double none : {0.0, -1.0, std::nan(""), HUGE_VAL}) {
+    thresholds.critical.time_to_oom = Seconds(none);
+    EXPECT_EQ(refusal(thresholds), "the time to OOM of the critical level must be above 0") << none;
+  }
+}
+
 TEST(AlertThresholds, RefuseNegativeDurations) {
   AlertThresholds thresholds;
   thresholds.critical.minimum_duration = -1ns;
@@ -114,6 +128,9 @@ TEST(AlertThresholds, RefuseNegativeDurations) {
   thresholds = {};
   thresholds.repeat_interval = -1s;
   EXPECT_THAT(refusal(thresholds), HasSubstr("repeat interval"));
+  thresholds = {};
+  thresholds.forecast_hold = -1ns;
+  EXPECT_THAT(refusal(thresholds), HasSubstr("forecast level"));
 }
 
 RC_GTEST_PROP(MatchLevel, NeverFallsWhileUseRises, (std::uint16_t first, std::uint16_t second)) {
@@ -127,6 +144,7 @@ RC_GTEST_PROP(MatchLevel, NeverFallsWhileUseRises, (std::uint16_t first, std::ui
 }
 
 TEST(ToString, NamesTheHalvesOfAThreshold) {
+  EXPECT_EQ(to_string(ThresholdKind::TimeToOom), "time_to_oom");
   EXPECT_EQ(to_string(ThresholdKind::Percent), "percent");
   EXPECT_EQ(to_string(ThresholdKind::FreeBytes), "free_bytes");
 }

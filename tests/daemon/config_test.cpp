@@ -34,10 +34,12 @@ TEST(ParseConfig, ReadsEveryKey) {
     [thresholds]
     hysteresis = 3
     repeat_interval = "1h"
+    forecast_hold = "20s"
     [thresholds.warning]
     percent = "70%"
     free = "4GiB"
     minimum_duration = "5s"
+    time_to_oom = "2min"
     [thresholds.critical]
     percent = 85
     [thresholds.emergency]
@@ -61,7 +63,7 @@ TEST(ParseConfig, ReadsEveryKey) {
   EXPECT_EQ(config->polling, (PollingConfig{2s, 500ms, 10s, 30s}));
   EXPECT_EQ(config->thresholds.hysteresis_percent, 3);
   EXPECT_EQ(config->thresholds.repeat_interval, 1h);
-  EXPECT_EQ(config->thresholds.warning, (LevelThreshold{70, 4_GiB, 5s}));
+  EXPECT_EQ(config->thresholds.warning, (LevelThreshold{70, 4_GiB, 5s, Seconds(120)}));
   EXPECT_EQ(config->thresholds.critical.percent, 85);
   EXPECT_EQ(config->thresholds.emergency.percent, 92.5);
   EXPECT_THAT(config->ladder.rungs, ElementsAre(RecoveryStrategy::Offload, RecoveryStrategy::ClearCache));

@@ -124,11 +124,11 @@ class LegacyDriver(MemoryMonitor):
             self._register(strategy)
         return None
 
-    def _core_thresholds(self) -> Thresholds | None:
-        """For those who subscribe; the core's own where these make no sense to it."""
+    def _core_thresholds(self) -> Thresholds:
+        """For those who subscribe, without forecasts; the core's own where these make no sense to it."""
         percents = (self.warning_threshold, self.critical_threshold, self.emergency_threshold)
         if not 2 < percents[0] <= percents[1] <= percents[2] <= 100:
-            return None
+            return Thresholds(warning=Threshold(80.0))
         warning, critical, emergency = (Threshold(float(percent)) for percent in percents)
         return Thresholds(warning, critical, emergency)
 

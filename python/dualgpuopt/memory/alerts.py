@@ -57,12 +57,13 @@ def _level(name: str) -> AlertLevel:
 
 
 class Threshold(NamedTuple):
-    """When one level begins: at a percentage of use, or when no more than so many bytes are free.
+    """When one level begins: at a percentage of use, when so little is free, or when exhaustion is forecast so soon.
 
     Attributes:
         percent: Share that is not free, 0 to 100.
         free: Bytes; None: only the percentage counts.
         minimum_duration: Seconds that the level must hold before its alert is raised.
+        time_to_oom: Seconds; None: the forecast does not count.
 
     Example:
         >>> Threshold(90, free=2 * 1024**3).percent
@@ -72,6 +73,7 @@ class Threshold(NamedTuple):
     percent: float
     free: int | None = None
     minimum_duration: float = 0.0
+    time_to_oom: float | None = None
 
 
 class Thresholds(NamedTuple):
@@ -83,27 +85,34 @@ class Thresholds(NamedTuple):
         emergency: Begins the emergency level.
         hysteresis_percent: A level ends this far under its threshold, in percentage points.
         repeat_interval: Seconds after which the alert of a level that lasts is repeated; 0: never.
+        forecast_hold: Seconds that a level which a forecast reached lasts without another such forecast.
 
     Example:
         >>> Thresholds(warning=Threshold(70)).emergency.percent
         95.0
     """
 
-    warning: Threshold = Threshold(80.0)
+    warning: Threshold = Threshold(80.0, time_to_oom=60.0)
     critical: Threshold = Threshold(90.0)
     emergency: Threshold = Threshold(95.0)
     hysteresis_percent: float = 2.0
     repeat_interval: float = 300.0
+    forecast_hold: float = 10.0
 
     def as_config(self) -> dict[str, Any]:
         """The `[thresholds]` table of the configuration, as docs/configuration.md describes it."""
         table: dict[str, Any] = {
             "hysteresis": self.hysteresis_percent,
             "repeat_interval": self.repeat_interval,
+            "forecast_hold": self.forecast_hold,
         }
         for name in ("warning", "critical", "emergency"):
             level: Threshold = getattr(self, name)
-            table[name] = {"percent": level.percent, "minimum_duration": level.minimum_duration}
+            table[name] = {
+                "percent": level.percent,
+                "minimum_duration": level.minimum_duration,
+                "time_to_oom": level.time_to_oom or 0,
+            }
             if level.free is not None:
                 table[name]["free"] = level.free
         return table
@@ -125,7 +134,7 @@ class MemoryAlert(NamedTuple):
         memory: The measurement behind it.
         used_percent: Share that is not free.
         threshold: The level's threshold.
-        reached_by: "percent" or "free_bytes": which half of the threshold was reached.
+        reached_by: "percent", "free_bytes" or "time_to_oom": which part of the threshold was reached.
         forecast: Of that moment, or None.
         events: Errors that the driver reported before, oldest first.
         text: The line for logs.

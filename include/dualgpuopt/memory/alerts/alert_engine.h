@@ -14,7 +14,8 @@ namespace dualgpuopt::memory {
 ///
 /// - Raised: a higher level's threshold was reached by every good reading for its minimum duration. The highest such
 ///   level is raised, so a jump from normal to emergency is one alert.
-/// - Cleared: the level in force has ended: use is under its percent and free above its bytes, both by the hysteresis.
+/// - Cleared: the level in force has ended: use is under its percent and free above its bytes, both by the hysteresis,
+///   and exhaustion has not been forecast for a while (AlertThresholds::forecast_hold).
 ///   The highest lower level that still holds, with hysteresis, is in force now. Falling waits for nothing.
 /// - Repeated: the level lasts, and the device's last alert is at least the repeat interval ago.
 ///
@@ -40,9 +41,11 @@ class AlertEngine {
   };
 
   [[nodiscard]] std::optional<Reached>& reached(Level level) { return reached_[static_cast<std::size_t>(level) - 1]; }
-  void note_reached(const MemoryUse& memory, MonoTime now);
+  void note_reached(const MemoryUse& memory, const Forecast* forecast, MonoTime now);
+  void note_forecast(const Forecast* forecast, MonoTime now);
   [[nodiscard]] Level due_level(MonoTime now);
-  [[nodiscard]] LevelMatch lasting_match(const MemoryUse& memory) const;
+  [[nodiscard]] LevelMatch lasting_match(const MemoryUse& memory, MonoTime now) const;
+  [[nodiscard]] bool is_held_by_forecast(Level level, MonoTime now) const;
   [[nodiscard]] bool repeat_is_due(MonoTime now) const;
   [[nodiscard]] MemoryAlert raise(Level level, const Reading& reading, const Forecast* forecast);
   [[nodiscard]] MemoryAlert clear(LevelMatch lasting, const Reading& reading, const Forecast* forecast);
@@ -53,6 +56,8 @@ class AlertEngine {
   ThresholdKind reached_by_ = ThresholdKind::Percent;  // the half by which the level in force was last reached
   MonoTime last_alert_;
   std::array<std::optional<Reached>, 3> reached_;  // of warning, critical, emergency
+  /// When exhaustion was last forecast within each level's time, with the hysteresis.
+  std::array<std::optional<MonoTime>, 3> forecast_;
 };
 
 }  // namespace dualgpuopt::memory

@@ -11,39 +11,46 @@
 
 namespace dualgpuopt::memory {
 
-/// One level begins when the percent is reached or when no more than `free` bytes are left, whichever comes first.
+/// One level begins when the percent is reached, when no more than `free` bytes are left, or when exhaustion is
+/// forecast within `time_to_oom`, whichever comes first.
 struct LevelThreshold {
   double percent = 100;
   std::optional<Bytes> free;
   Duration minimum_duration{};  ///< The level must hold this long before its alert is raised.
+  std::optional<Seconds> time_to_oom = {};
 
   friend bool operator==(const LevelThreshold&, const LevelThreshold&) = default;
 };
 
-/// Which half of a LevelThreshold was reached.
-enum class ThresholdKind { Percent, FreeBytes };
+/// Which part of a LevelThreshold was reached.
+enum class ThresholdKind { Percent, FreeBytes, TimeToOom };
 [[nodiscard]] std::string_view to_string(ThresholdKind kind);
 
-/// Which half of `threshold` a measurement has reached; the percent where both are. Free bytes count only where the
-/// source knows them. With `hysteresis_percent`, each half is reached that much sooner: it is how long a level lasts.
-/// Empty when neither half is reached, or without a known total.
+/// Which half of `threshold` a measurement has reached, the percent where both are; the forecast is no measurement.
+/// Free bytes count only where the source knows them. With `hysteresis_percent`, each half is reached that much sooner:
+/// it is how long a level lasts. Empty when neither half is reached, or without a known total.
 [[nodiscard]] std::optional<ThresholdKind> reached_half(const LevelThreshold& threshold, const MemoryUse& memory,
                                                         double hysteresis_percent = 0);
 
 struct AlertThresholds {
-  LevelThreshold warning{80, std::nullopt, {}};
+  LevelThreshold warning{80, std::nullopt, {}, Seconds(60)};
   LevelThreshold critical{90, std::nullopt, {}};
   LevelThreshold emergency{95, std::nullopt, {}};
   /// A level ends only when use is more than this far under its percent (in points), and free more than this share
   /// above its bytes: with 2, a warning at 80 % and 10 GiB lasts down to 78 % and up to 10.2 GiB.
   double hysteresis_percent = 2;
+  /// A level that a forecast reached ends only when for `forecast_hold` no time to OOM under kForecastHysteresis times
+  /// its own was forecast: forecasts come and go.
+  static constexpr double kForecastHysteresis = 1.5;
+  Duration forecast_hold = std::chrono::seconds(10);
   /// While a level lasts its alert is repeated this often; zero: never.
   Duration repeat_interval = std::chrono::minutes(5);
 
   /// `level` must not be Normal.
   [[nodiscard]] const LevelThreshold& of(Level level) const;
   /// InvalidArgument unless 0 < warning <= critical <= emergency <= 100 (in percent), free bytes do not rise with the
-  /// level, 0 <= hysteresis_percent < warning, and no duration is negative.
+  /// level, 0 <= hysteresis_percent < warning, times to OOM are above 0, finite and do not rise with the level, and no
+  /// duration is negative.
   [[nodiscard]] Result<void> validate() const;
 
   friend bool operator==(const AlertThresholds&, const AlertThresholds&) = default;
