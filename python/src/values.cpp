@@ -74,10 +74,15 @@ nb::tuple events_to_python(const std::vector<DeviceEvent>& events) {
   return tuple_of(events, [](const DeviceEvent& event) { return to_python(event); });
 }
 
+nb::tuple to_python(const ForecastAccuracy& accuracy) {
+  return nb::make_tuple(accuracy.due, accuracy.unknown, accuracy.brier_score(), accuracy.interval_coverage(),
+                        accuracy.exhaustions, accuracy.foreseen, accuracy.alarms, accuracy.alarms_true);
+}
+
 nb::tuple to_python(const DeviceSnapshot& device) {
   return nb::make_tuple(to_python(*device.device), to_string(device.status), device.reason, to_python(device.reading),
                         to_string(device.level), or_none(device.forecast), or_none(device.processes), device.peak_used,
-                        events_to_python(device.events));
+                        events_to_python(device.events), to_python(device.accuracy));
 }
 
 nb::tuple to_python(const RungRecord& rung) {

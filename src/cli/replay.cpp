@@ -63,6 +63,15 @@ std::string forecast_lines(const StepReport& step) {
   return lines;
 }
 
+/// How the forecasts of every GPU came out, at the end.
+std::string accuracy_lines(const Snapshot& snapshot) {
+  std::string lines;
+  for (const auto& device : snapshot.devices) {
+    lines += to_json(device.accuracy, device.device->gpu, snapshot.time, snapshot.provenance) + "\n";
+  }
+  return lines;
+}
+
 std::string event_lines(const StepReport& step) {
   std::string lines;
   for (const auto& alert : step.alerts) lines += to_json(alert) + "\n";
@@ -81,6 +90,7 @@ Result<void> play(MemoryMonitor& monitor, VirtualClock& clock, const std::vector
     if (lines.size() < kWriteSize) continue;
     if (auto written = output.write(std::exchange(lines, {})); !written) return written;
   }
+  if (forecasts) lines += accuracy_lines(*monitor.snapshot());
   return output.write(lines);
 }
 

@@ -58,6 +58,7 @@ void DeviceTrack::learn(const Reading& reading) {
   if (is_judged()) {
     forecaster_->update(reading.time.mono, occupied);
     forecast_ = forecaster_->forecast(reading.time, config_.horizon, reading.memory->total);
+    ledger_.add(reading.time.mono, occupied, reading.memory->total, *forecast_);
   }
   peak_used_ = std::max(peak_used_, occupied);
   if (reading.processes) processes_ = reading.processes;
@@ -85,6 +86,7 @@ DeviceSnapshot DeviceTrack::snapshot(MonoTime now, Duration stale_after) const {
   DeviceSnapshot shot{device_,    DeviceStatus::Ok, {},
                       last_good_, level(),          forecast_,
                       processes_, peak_used_,       {events_.begin(), events_.end()}};
+  shot.accuracy = ledger_.accuracy();
   if (failure_) {
     shot.status = DeviceStatus::Unavailable;
     shot.reason = failure_->reason;

@@ -9,6 +9,7 @@
 #include "dualgpuopt/memory/alerts/alert_engine.h"
 #include "dualgpuopt/memory/monitor/monitor_config.h"
 #include "dualgpuopt/memory/monitor/snapshot.h"
+#include "dualgpuopt/memory/predictor/forecast_ledger.h"
 #include "dualgpuopt/memory/predictor/forecaster.h"
 #include "monitor/shared_history.h"
 
@@ -63,6 +64,7 @@ class DeviceTrack {
   std::optional<Reading> failure_;  // the last answer, if it was none
   std::string silence_;
   std::optional<Forecast> forecast_;
+  ForecastLedger ledger_;
   std::shared_ptr<const ProcessList> processes_;
   std::deque<DeviceEvent> events_;  // the newest, oldest first
   Bytes peak_used_ = 0;

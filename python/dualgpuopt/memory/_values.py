@@ -10,6 +10,7 @@ from .metrics import (
     DeviceEvent,
     DeviceSnapshot,
     Forecast,
+    ForecastAccuracy,
     MemoryUse,
     ProcessList,
     ProcessMemory,
@@ -46,7 +47,7 @@ def reading(raw: Raw) -> Reading:
 
 
 def _device(raw: Raw) -> DeviceSnapshot:
-    device, status, reason, newest, level, forecast, processes, peak, events = raw
+    device, status, reason, newest, level, forecast, processes, peak, events, accuracy = raw
     return DeviceSnapshot(
         Device(*device),
         status,
@@ -57,6 +58,7 @@ def _device(raw: Raw) -> DeviceSnapshot:
         _processes(processes),
         peak,
         _events(events),
+        ForecastAccuracy(*accuracy),
     )
 
 

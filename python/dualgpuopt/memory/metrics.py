@@ -16,6 +16,7 @@ __all__ = [
     "DeviceEvent",
     "DeviceSnapshot",
     "Forecast",
+    "ForecastAccuracy",
     "History",
     "HistorySummary",
     "MemoryUnit",
@@ -264,6 +265,37 @@ class Forecast(NamedTuple):
     explanation: str
 
 
+class ForecastAccuracy(NamedTuple):
+    """How a device's forecasts have come out so far; a forecast comes due when its horizon has passed.
+
+    Attributes:
+        due: Forecasts compared with what happened.
+        unknown: Those that came due where there were no readings, and are not counted.
+        brier_score: Mean of (risk - happened)^2, 0 is best; None before the first came due.
+        interval_coverage: Share of the uses at the horizon that lay in the 80 % interval; None as above.
+        exhaustions: Times that nothing was free.
+        foreseen: Of these, warned of between 5 s and a horizon before.
+        alarms: Of the due, those with a `time_to_oom` within the horizon.
+        alarms_true: Of these, those after which nothing was free within two horizons.
+
+    Example:
+        >>> from dualgpuopt.memory import MemoryMonitor
+        >>> with MemoryMonitor("sim:demo") as monitor:
+        ...     snapshot = monitor.wait_for_snapshot()
+        >>> snapshot.devices[0].accuracy.due, snapshot.devices[0].accuracy.brier_score
+        (0, None)
+    """
+
+    due: int
+    unknown: int
+    brier_score: float | None
+    interval_coverage: float | None
+    exhaustions: int
+    foreseen: int
+    alarms: int
+    alarms_true: int
+
+
 class DeviceSnapshot(NamedTuple):
     """One device as the monitor knows it.
 
@@ -277,6 +309,7 @@ class DeviceSnapshot(NamedTuple):
         processes: The newest list, which has its own time.
         peak_used: The most occupied bytes since the monitor began.
         events: The newest that the driver reported, oldest first.
+        accuracy: Of the forecasts that came due since the monitor began.
 
     Example:
         >>> from dualgpuopt.memory import MemoryMonitor
@@ -295,6 +328,7 @@ class DeviceSnapshot(NamedTuple):
     processes: ProcessList | None
     peak_used: int
     events: tuple[DeviceEvent, ...]
+    accuracy: ForecastAccuracy
 
     @property
     def gpu(self) -> int:

@@ -9,6 +9,7 @@
 
 #include "dualgpuopt/memory/metrics/device.h"
 #include "dualgpuopt/memory/metrics/forecast.h"
+#include "dualgpuopt/memory/metrics/forecast_accuracy.h"
 #include "dualgpuopt/memory/metrics/level.h"
 #include "dualgpuopt/memory/metrics/reading.h"
 
@@ -27,6 +28,7 @@ struct DeviceSnapshot {
   Bytes peak_used = 0;                           ///< The most occupied bytes since the monitor began.
   std::vector<DeviceEvent> events = {};          ///< The newest eight that the driver reported, oldest first.
   bool is_awaited = false;                       ///< Its first reading has neither come nor been given up.
+  ForecastAccuracy accuracy = {};                ///< Of the forecasts that have come due since the monitor began.
 };
 
 /// All devices at one step. Immutable once published; safe to keep and to share.

@@ -1,0 +1,42 @@
+#include "dualgpuopt/memory/metrics/forecast_accuracy.h"
+
+#include "metrics/json_fields.h"
+
+namespace dualgpuopt::memory {
+namespace {
+
+constexpr int kShareDecimals = 4;
+
+std::optional<double> share(double part, std::uint64_t whole) {
+  if (whole == 0) return std::nullopt;
+  return part / static_cast<double>(whole);
+}
+
+}  // namespace
+
+std::optional<double> ForecastAccuracy::brier_score() const { return share(squared_error, due); }
+
+std::optional<double> ForecastAccuracy::recall() const { return share(static_cast<double>(foreseen), exhaustions); }
+
+std::optional<double> ForecastAccuracy::precision() const { return share(static_cast<double>(alarms_true), alarms); }
+
+std::optional<double> ForecastAccuracy::interval_coverage() const {
+  return share(static_cast<double>(inside_interval), due);
+}
+
+std::string to_json(const ForecastAccuracy& accuracy, int gpu, const TimeStamp& time, Provenance provenance) {
+  auto record = start_record("forecast_accuracy", time);
+  record["gpu"] = gpu;
+  record["provenance"] = to_string(provenance);
+  record["due"] = accuracy.due;
+  record["unknown"] = accuracy.unknown;
+  record["brier_score"] = rounded_or_null(accuracy.brier_score(), kShareDecimals);
+  record["interval_coverage"] = rounded_or_null(accuracy.interval_coverage(), kShareDecimals);
+  record["exhaustions"] = accuracy.exhaustions;
+  record["foreseen"] = accuracy.foreseen;
+  record["alarms"] = accuracy.alarms;
+  record["alarms_true"] = accuracy.alarms_true;
+  return dump(record);
+}
+
+}  // namespace dualgpuopt::memory
