@@ -79,10 +79,17 @@ nb::tuple to_python(const ForecastAccuracy& accuracy) {
                         accuracy.exhaustions, accuracy.foreseen, accuracy.alarms, accuracy.alarms_true);
 }
 
+nb::tuple to_python(const Leak& leak) {
+  const auto& estimate = leak.estimate;
+  return nb::make_tuple(leak.pid, leak.start_ticks, leak.name, estimate.bytes_per_second, estimate.confidence,
+                        estimate.grown, estimate.lasting.count(), leak.text());
+}
+
 nb::tuple to_python(const DeviceSnapshot& device) {
   return nb::make_tuple(to_python(*device.device), to_string(device.status), device.reason, to_python(device.reading),
                         to_string(device.level), or_none(device.forecast), or_none(device.processes), device.peak_used,
-                        events_to_python(device.events), to_python(device.accuracy));
+                        events_to_python(device.events), to_python(device.accuracy),
+                        tuple_of(device.leaks, [](const Leak& leak) { return to_python(leak); }));
 }
 
 nb::tuple to_python(const RungRecord& rung) {

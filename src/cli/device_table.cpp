@@ -105,6 +105,7 @@ std::vector<std::string> device_table(const Snapshot& snapshot, const TableStyle
     lines.push_back(row(device, layout, style));
     if (device.status != DeviceStatus::Ok) continue;
     if (const auto why = describe_cause(device.forecast); !why.empty()) lines.push_back(cause_line(why, style));
+    for (const auto& leak : device.leaks) lines.push_back(cause_line(leak.text(), style));
   }
   return lines;
 }

@@ -63,10 +63,13 @@ std::string forecast_lines(const StepReport& step) {
   return lines;
 }
 
-/// How the forecasts of every GPU came out, at the end.
-std::string accuracy_lines(const Snapshot& snapshot) {
+/// Of every GPU at the end: what leaks, and how the forecasts came out.
+std::string closing_lines(const Snapshot& snapshot) {
   std::string lines;
   for (const auto& device : snapshot.devices) {
+    for (const auto& leak : device.leaks) {
+      lines += to_json(leak, device.device->gpu, snapshot.time, snapshot.provenance) + "\n";
+    }
     lines += to_json(device.accuracy, device.device->gpu, snapshot.time, snapshot.provenance) + "\n";
   }
   return lines;
@@ -90,7 +93,7 @@ Result<void> play(MemoryMonitor& monitor, VirtualClock& clock, const std::vector
     if (lines.size() < kWriteSize) continue;
     if (auto written = output.write(std::exchange(lines, {})); !written) return written;
   }
-  if (forecasts) lines += accuracy_lines(*monitor.snapshot());
+  if (forecasts) lines += closing_lines(*monitor.snapshot());
   return output.write(lines);
 }
 

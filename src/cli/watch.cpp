@@ -123,6 +123,9 @@ class JsonView final : public View {
           to_json(*device.forecast, device.device->gpu, device.reading.memory->occupied(), device.reading.provenance) +
           "\n";
     }
+    for (const auto& leak : device.leaks) {
+      lines += to_json(leak, device.device->gpu, device.reading.time, device.reading.provenance) + "\n";
+    }
     return lines;
   }
 

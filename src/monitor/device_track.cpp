@@ -59,6 +59,8 @@ void DeviceTrack::learn(const Reading& reading) {
     forecaster_->update(reading.time.mono, occupied);
     forecast_ = forecaster_->forecast(reading.time, config_.horizon, reading.memory->total);
     ledger_.add(reading.time.mono, occupied, reading.memory->total, *forecast_);
+    leak_.add(reading.time.mono, occupied);
+    if (reading.processes) process_leaks_.add(*reading.processes);
   }
   peak_used_ = std::max(peak_used_, occupied);
   if (reading.processes) processes_ = reading.processes;
@@ -82,11 +84,18 @@ bool DeviceTrack::wants_processes(MonoTime now) const {
   return !processes_ || now - processes_->time.mono >= config_.polling.processes;
 }
 
+std::vector<Leak> DeviceTrack::leaks() const {
+  auto leaks = process_leaks_.leaks();
+  if (const auto estimate = leak_.leak()) leaks.insert(leaks.begin(), Leak{{}, {}, {}, *estimate});
+  return leaks;
+}
+
 DeviceSnapshot DeviceTrack::snapshot(MonoTime now, Duration stale_after) const {
   DeviceSnapshot shot{device_,    DeviceStatus::Ok, {},
                       last_good_, level(),          forecast_,
                       processes_, peak_used_,       {events_.begin(), events_.end()}};
   shot.accuracy = ledger_.accuracy();
+  shot.leaks = leaks();
   if (failure_) {
     shot.status = DeviceStatus::Unavailable;
     shot.reason = failure_->reason;

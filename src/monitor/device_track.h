@@ -11,6 +11,7 @@
 #include "dualgpuopt/memory/monitor/snapshot.h"
 #include "dualgpuopt/memory/predictor/forecast_ledger.h"
 #include "dualgpuopt/memory/predictor/forecaster.h"
+#include "dualgpuopt/memory/predictor/leak_detector.h"
 #include "monitor/shared_history.h"
 
 namespace dualgpuopt::memory {
@@ -51,6 +52,7 @@ class DeviceTrack {
   [[nodiscard]] bool is_news(const Reading& reading) const;
   [[nodiscard]] bool is_judged() const { return device_->kind != DeviceKind::Partitioned; }
   void learn(const Reading& reading);
+  [[nodiscard]] std::vector<Leak> leaks() const;
   void keep_events(const std::vector<DeviceEvent>& events);
   [[nodiscard]] std::optional<MemoryAlert> judge(const Reading& reading);
 
@@ -65,6 +67,8 @@ class DeviceTrack {
   std::string silence_;
   std::optional<Forecast> forecast_;
   ForecastLedger ledger_;
+  LeakDetector leak_;
+  ProcessLeakDetector process_leaks_;
   std::shared_ptr<const ProcessList> processes_;
   std::deque<DeviceEvent> events_;  // the newest, oldest first
   Bytes peak_used_ = 0;

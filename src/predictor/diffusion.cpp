@@ -30,6 +30,7 @@ void Diffusion::add(double seconds, double rise) {
   rise_ = rise_ * kept + rise;
   squares_ = squares_ * kept + rise * rise;
   neighbours_ = neighbours_ * kept + rise * last_rise_;
+  steps_ = steps_ * kept + 1;
   last_rise_ = rise;
   has_risen_ = has_risen_ || rise > 0;
 }
@@ -37,6 +38,8 @@ void Diffusion::add(double seconds, double rise) {
 double Diffusion::variance_rate() const {
   return weight_ > 0 ? std::max(0.0, (squares_ + 2 * neighbours_) / weight_) : 0;
 }
+
+double Diffusion::noise_variance() const { return steps_ > 0 ? std::max(0.0, -neighbours_ / steps_) : 0; }
 
 RiskCurve Diffusion::crossing(double headroom) const {
   RiskCurve curve{};

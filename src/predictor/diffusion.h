@@ -19,6 +19,9 @@ class Diffusion {
   [[nodiscard]] double drift() const { return weight_ > 0 ? rise_ / weight_ : 0; }  ///< Bytes a second.
   [[nodiscard]] double variance_rate() const;                                       ///< Bytes^2 a second.
 
+  /// Variance of one sample around the plateau, in bytes^2: what comes and goes from one step to the next.
+  [[nodiscard]] double noise_variance() const;
+
   /// Whether it was ever seen to rise, be it by noise.
   [[nodiscard]] bool has_risen() const { return has_risen_; }
 
@@ -32,6 +35,7 @@ class Diffusion {
   double rise_ = 0;
   double squares_ = 0;
   double neighbours_ = 0;  // products of each step with the one before it
+  double steps_ = 0;       // how many, weighted as the sums are
   double last_rise_ = 0;
   bool has_risen_ = false;
 };

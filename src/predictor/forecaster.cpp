@@ -126,7 +126,9 @@ void PooledForecaster::foresee_use(Forecast& forecast, const TrendEstimate& tren
   const double expected = present + share * (trend.level + trend.slope * seconds - present);
   const double line = share * std::hypot(trend.noise, trend.slope_deviation * seconds);
   const double walk = (1 - share) * std::sqrt(movement_.variance_rate() * seconds);
-  const double spread = kTenthDeviation * std::hypot(line, walk);
+  // A reading is off its plateau by the noise, and so is the present one, unless a line takes its place.
+  const double noise = std::sqrt((2 - share) * movement_.noise_variance());
+  const double spread = kTenthDeviation * std::hypot(line, walk, noise);
   forecast.expected_used = to_bytes(expected);
   forecast.expected_used_low = to_bytes(expected - spread);
   forecast.expected_used_high = to_bytes(expected + spread);

@@ -228,7 +228,33 @@ class RecordAndReplay(Folder):
         self.assertTrue(text.endswith("\n"))
         replayed = gpumem("replay", file, "--forecasts")
         self.assertEqual(replayed.returncode, 0, replayed.stderr)
-        self.assertEqual(len(records(replayed.stdout)), text.count("\n") - 2)
+        forecasts = [record for record in records(replayed.stdout) if record["type"] == "forecast"]
+        self.assertEqual(len(forecasts), text.count("\n") - 2)
+
+    def recording(self, seconds, used_mib):
+        file = self.folder / "series.csv"
+        lines = ["t_s,gpu,used_bytes,total_bytes"]
+        lines += [f"{t},0,{int(used_mib(t) * 2**20)},{24 * 2**30}" for t in range(seconds)]
+        file.write_text("\n".join(lines) + "\n")
+        return file
+
+    def test_exhaustion_is_announced_before_any_percent_is_reached(self):
+        file = self.recording(100, lambda t: 2048 + 200 * t)
+        alerts = [r for r in records(gpumem("replay", file).stdout) if r["type"] == "alert"]
+        first = alerts[0]
+        self.assertEqual((first["event"], first["level"], first["reached_by"]), ("raised", "warning", "time_to_oom"))
+        self.assertLess(first["used_percent"], 60)
+        self.assertIn("is forecast to run out of memory (in 1 min 00 s, grows by 200 MiB/s)", first["text"])
+        self.assertEqual([a["level"] for a in alerts if a["event"] == "raised"], ["warning"])
+
+    def test_a_leak_is_told_and_the_forecasts_are_judged_at_the_end(self):
+        file = self.recording(1200, lambda t: 8192 + t + 40 * (t * 7919 % 101) / 101)
+        end = records(gpumem("replay", file, "--forecasts").stdout)[-2:]
+        self.assertEqual([r["type"] for r in end], ["leak", "forecast_accuracy"])
+        self.assertIsNone(end[0]["pid"])
+        self.assertAlmostEqual(end[0]["bytes_per_second"] / 2**20, 1, delta=0.1)
+        self.assertGreater(end[1]["interval_coverage"], 0.6)
+        self.assertEqual((end[1]["exhaustions"], end[1]["alarms"]), (0, 0))
 
     def test_a_full_disk_is_an_error_and_keeps_whole_lines(self):
         failed = subprocess.run(["bash", "-c", f"ulimit -f 8; trap '' XFSZ; exec {GPUMEM} record --source sim:demo "

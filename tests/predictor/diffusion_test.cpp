@@ -95,5 +95,21 @@ TEST(Diffusion, StaysWithinZeroToOneForAnyAmounts) {
   }
 }
 
+TEST(Diffusion, TellsTheNoiseOfAPlateauFromMovement) {
+  Scatter scatter;
+  Diffusion noise;
+  Diffusion steps;
+  double last = 0;
+  for (int i = 0; i < 600; ++i) {
+    const double now = 1000 * scatter();
+    noise.add(1, now - last);
+    steps.add(1, i % 20 == 0 ? 500 : 0);
+    last = now;
+  }
+  EXPECT_NEAR(noise.noise_variance(), 1e6 / 12, 2e4);  // of an even distribution over 1000
+  EXPECT_EQ(steps.noise_variance(), 0);
+  EXPECT_EQ(Diffusion().noise_variance(), 0);
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

@@ -126,6 +126,24 @@ TEST(Forecaster, DoesNotAlarmOverThePlateausNoise) {
   }
 }
 
+TEST(Forecaster, HasAnIntervalThatHoldsTheUseToCome) {
+  Scatter scatter;
+  const auto noise = [&] { return 0x1p20 * 200 * scatter(); };
+  const auto plateau = sampled(1200, 1s, [&](auto) { return 0x1p34 + noise(); });
+  const auto leak = sampled(1200, 1s, [&](auto i) { return 0x1p33 + 0x1p20 * static_cast<double>(i) + noise(); });
+  for (const auto& series : {plateau, leak}) {
+    const auto forecaster = make_forecaster();
+    int inside = 0;
+    for (std::size_t i = 0; i + 30 < series.size(); ++i) {
+      forecaster->update(series[i].first, series[i].second);
+      const auto forecast = ask(*forecaster, 30s, 64_GiB);
+      const auto then = series[i + 30].second;
+      if (i >= 100 && forecast.expected_used_low <= then && then <= forecast.expected_used_high) ++inside;
+    }
+    EXPECT_GT(inside, 1070 * 0.75);
+  }
+}
+
 TEST(Forecaster, LearnsThatTheUseComesBack) {
   // Jobs of a minute that fill the device, and pauses of two minutes.
   const auto busy = [](auto i) { return i % 180 >= 120; };

@@ -11,6 +11,7 @@ from .metrics import (
     DeviceSnapshot,
     Forecast,
     ForecastAccuracy,
+    Leak,
     MemoryUse,
     ProcessList,
     ProcessMemory,
@@ -47,7 +48,7 @@ def reading(raw: Raw) -> Reading:
 
 
 def _device(raw: Raw) -> DeviceSnapshot:
-    device, status, reason, newest, level, forecast, processes, peak, events, accuracy = raw
+    device, status, reason, newest, level, forecast, processes, peak, events, accuracy, leaks = raw
     return DeviceSnapshot(
         Device(*device),
         status,
@@ -59,6 +60,7 @@ def _device(raw: Raw) -> DeviceSnapshot:
         peak,
         _events(events),
         ForecastAccuracy(*accuracy),
+        tuple(Leak(*leak) for leak in leaks),
     )
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "ForecastAccuracy",
     "History",
     "HistorySummary",
+    "Leak",
     "MemoryUnit",
     "MemoryUse",
     "ProcessList",
@@ -296,6 +297,34 @@ class ForecastAccuracy(NamedTuple):
     alarms_true: int
 
 
+class Leak(NamedTuple):
+    """Memory that a device or a process takes again and again and never gives back.
+
+    Attributes:
+        pid: Of the process; None: the device as a whole.
+        start_ticks: Start time of the process, in clock ticks after boot; with the PID it names the process.
+        name: Of the process.
+        rate: Bytes a second: the median growth of the floor, which is the least in use in each window.
+        confidence: 0 to 1, by a sign test over the windows.
+        grown: Bytes, over the windows that show it.
+        lasting: Seconds that these windows span.
+        text: The same as a sentence.
+
+    Example:
+        >>> Leak(None, None, "", 1048576.0, 0.99, 734003200, 700.0, "leaks 60 MiB/min").rate
+        1048576.0
+    """
+
+    pid: int | None
+    start_ticks: int | None
+    name: str
+    rate: float
+    confidence: float
+    grown: int
+    lasting: float
+    text: str
+
+
 class DeviceSnapshot(NamedTuple):
     """One device as the monitor knows it.
 
@@ -310,6 +339,7 @@ class DeviceSnapshot(NamedTuple):
         peak_used: The most occupied bytes since the monitor began.
         events: The newest that the driver reported, oldest first.
         accuracy: Of the forecasts that came due since the monitor began.
+        leaks: The device's own first, then its processes', the fastest first.
 
     Example:
         >>> from dualgpuopt.memory import MemoryMonitor
@@ -329,6 +359,7 @@ class DeviceSnapshot(NamedTuple):
     peak_used: int
     events: tuple[DeviceEvent, ...]
     accuracy: ForecastAccuracy
+    leaks: tuple[Leak, ...]
 
     @property
     def gpu(self) -> int:

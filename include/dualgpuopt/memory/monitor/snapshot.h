@@ -10,6 +10,7 @@
 #include "dualgpuopt/memory/metrics/device.h"
 #include "dualgpuopt/memory/metrics/forecast.h"
 #include "dualgpuopt/memory/metrics/forecast_accuracy.h"
+#include "dualgpuopt/memory/metrics/leak.h"
 #include "dualgpuopt/memory/metrics/level.h"
 #include "dualgpuopt/memory/metrics/reading.h"
 
@@ -29,6 +30,7 @@ struct DeviceSnapshot {
   std::vector<DeviceEvent> events = {};          ///< The newest eight that the driver reported, oldest first.
   bool is_awaited = false;                       ///< Its first reading has neither come nor been given up.
   ForecastAccuracy accuracy = {};                ///< Of the forecasts that have come due since the monitor began.
+  std::vector<Leak> leaks = {};                  ///< The device's own first, then its processes', the fastest first.
 };
 
 /// All devices at one step. Immutable once published; safe to keep and to share.
