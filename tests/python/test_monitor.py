@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import pickle
+import time
 from pathlib import Path
 
 import numpy
@@ -16,6 +17,7 @@ from dualgpuopt.memory.alerts import AlertLevel, MemoryAlert, Threshold, Thresho
 from dualgpuopt.memory.metrics import plain
 from dualgpuopt.memory.monitor import MemoryMonitor, MonitorError
 from dualgpuopt.memory.recovery import Ladder, RecoveryRequest, RecoveryStrategy
+from dualgpuopt.memory.sources import Measurement
 
 
 def test_shows_what_the_source_says(staged: StagedSource) -> None:
@@ -100,6 +102,49 @@ def test_subscribers_hear_at_or_above_or_exactly(staged: StagedSource) -> None:
     staged.used[0] = GIB
     monitor.step()
     assert [alert.event for alert in heard] == ["raised", "cleared"]
+
+
+class GrowingSource(StagedSource):
+    """One GPU whose use grows by 10 GiB a second from 2 GiB on."""
+
+    def __init__(self) -> None:
+        super().__init__([2 * GIB])
+        self._start = time.monotonic()
+
+    def read(self, gpu: int, processes: bool) -> Measurement:
+        self.used[0] = min(24 * GIB, 2 * GIB + int(10 * GIB * (time.monotonic() - self._start)))
+        return super().read(gpu, processes)
+
+
+def test_a_forecast_warns_before_a_percentage_does() -> None:
+    monitor = MemoryMonitor(GrowingSource(), interval=0.05)
+    heard: list[MemoryAlert] = []
+    monitor.subscribe(AlertLevel.WARNING, heard.append)
+    eventually(lambda: monitor.step() and heard)
+    first = heard[0]
+    assert (first.level, first.reached_by) == (AlertLevel.WARNING, "time_to_oom")
+    assert first.used_percent < 80
+    assert first.forecast is not None
+    assert (first.forecast.regime, first.forecast.step, first.forecast.since_oom) == ("growing", None, None)
+    assert first.forecast.explanation.startswith("grows by ")
+    assert "is forecast to run out of memory (in " in str(first)
+
+
+def test_a_forecast_does_not_warn_where_it_does_not_count() -> None:
+    thresholds = Thresholds(warning=Threshold(80.0))
+    monitor = MemoryMonitor(GrowingSource(), interval=0.05, thresholds=thresholds)
+    heard: list[MemoryAlert] = []
+    monitor.subscribe(AlertLevel.WARNING, heard.append)
+    eventually(lambda: monitor.step() and heard)
+    assert heard[0].reached_by == "percent"
+    assert heard[0].used_percent >= 80
+
+
+def test_snapshots_tell_of_leaks_and_of_the_forecasts_accuracy(staged: StagedSource) -> None:
+    with MemoryMonitor(staged, interval=0.05) as monitor:
+        device = monitor.wait_for_snapshot(timeout=10).devices[0]
+    assert device.leaks == ()
+    assert (device.accuracy.due, device.accuracy.brier_score, device.accuracy.exhaustions) == (0, None, 0)
 
 
 def test_a_cancelled_subscription_hears_nothing(staged: StagedSource) -> None:
