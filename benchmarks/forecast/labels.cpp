@@ -13,6 +13,7 @@ constexpr double kStill = 0.02;
 }  // namespace
 
 std::vector<double> virtual_capacities(const Series& series) {
+  if (series.capacity) return {*series.capacity};
   const auto [least, most] = std::minmax_element(series.samples.begin(), series.samples.end(),
                                                  [](const auto& a, const auto& b) { return a.used < b.used; });
   std::vector<double> capacities;

@@ -10,6 +10,7 @@ namespace dualgpuopt::memory::forecast_benchmark {
 
 /// The virtual capacities at which a series is judged: min + q (max - min) for q in 0.5, 0.7, 0.8, 0.9, 0.95, and 1.02
 /// and 1.10 of its maximum, which it never reaches; only those two for a series that moves by less than 2 %.
+/// The real one alone where it is known.
 [[nodiscard]] std::vector<double> virtual_capacities(const Series& series);
 
 enum class Label : std::uint8_t { Negative, Positive, NotScored };

@@ -5,10 +5,12 @@
 #include <fstream>
 
 #include "forecast/report.h"
+#include "forecast/workloads.h"
 
 namespace {
 
 using namespace dualgpuopt::memory::forecast_benchmark;
+using dualgpuopt::memory::Result;
 
 struct Options {
   std::string folder;
@@ -20,13 +22,15 @@ struct Options {
 };
 
 int run(const Options& options) {
-  auto series = load_folder(options.folder, options.longest_interval);
+  auto series = options.folder.empty() ? Result<std::vector<Series>>(made_workloads(1))
+                                       : load_folder(options.folder, options.longest_interval);
   if (!series) {
     fmt::print(stderr, "forecast_report: {}\n", series.error().describe());
     return 1;
   }
   const auto measurement = measure(std::move(*series), options.horizon);
-  fmt::print("{} series of {}, horizon {:g} s\n\n{}{}", measurement.series.size(), options.folder, options.horizon,
+  fmt::print("{} series of {}, horizon {:g} s\n\n{}{}", measurement.series.size(),
+             options.folder.empty() ? "made workloads" : options.folder, options.horizon,
              comparison(measurement, options.resamples), ceiling(measurement));
   if (options.details) fmt::print("{}", breakdown(measurement));
   if (options.picture.empty()) return 0;
@@ -42,7 +46,8 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   CLI::App app("Measures forecasts over a folder of recordings (t_s,gpu,used_bytes,total_bytes)");
-  app.add_option("FOLDER", options.folder, "Its [0-9]*.csv; INDEX.csv tells repositories and shapes")->required();
+  app.add_option("FOLDER", options.folder,
+                 "Its [0-9]*.csv; INDEX.csv tells repositories and shapes. Without one: made workloads");
   app.add_option("--horizon", options.horizon, "Seconds")->check(CLI::PositiveNumber);
   app.add_option("--max-interval", options.longest_interval,
                  "Seconds between samples; coarser recordings are left out");

@@ -123,8 +123,9 @@ std::string axes(const Measurement& measurement) {
     text += text_at(kLeft - 6, y_of(i / 5.0) + 4, fmt::format("{:.1f}", i / 5.0), "text-anchor=\"end\"");
   }
   text += text_at(kLeft + kWide / 2, kTop + kHigh + 36, "false alarms a GPU-hour", "text-anchor=\"middle\"");
-  text +=
-      text_at(kLeft + 6, kTop - 6, fmt::format("blue: recall; orange: median lead, of {:.0f} s", measurement.horizon));
+  text += text_at(kLeft + 6, kTop - 6,
+                  fmt::format("blue: recall; orange: median lead, of {:.0f} s; lines: alarms by our risk alone",
+                              measurement.horizon));
   return text;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct Series {
   std::string shape;       ///< By the same; "unknown" if not there.
   int gpu = 0;
   std::vector<Sample> samples;
+  std::optional<double> capacity = {};  ///< Bytes; empty for recordings, which are judged at virtual ones.
 
   /// Seconds between two samples, the lower median; 0 with fewer than two.
   [[nodiscard]] double median_interval() const;
