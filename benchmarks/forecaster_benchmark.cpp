@@ -6,6 +6,9 @@
 
 #include <cstdint>
 
+#include "dualgpuopt/memory/predictor/forecast_ledger.h"
+#include "dualgpuopt/memory/predictor/leak_detector.h"
+
 namespace dualgpuopt::memory {
 namespace {
 
@@ -35,6 +38,26 @@ void update_and_forecast(benchmark::State& state, Series series) {
   }
 }
 
+/// All that the predictor does with a sample: the forecast, its account, and the leak detector.
+void whole_predictor(benchmark::State& state, Series series) {
+  const auto forecaster = make_forecaster();
+  ForecastLedger ledger;
+  LeakDetector leak;
+  std::uint64_t second = 0;
+  for (auto _ : state) {
+    const MonoTime time{std::chrono::seconds(++second)};
+    const auto used = series(second);
+    forecaster->update(time, used);
+    ledger.add(time, used, 24_GiB, forecaster->forecast({time, {}}, std::chrono::seconds(60), 24_GiB));
+    leak.add(time, used);
+    benchmark::DoNotOptimize(leak.leak());
+  }
+  state.counters["bytes"] = static_cast<double>(sizeof(ForecastLedger) + sizeof(LeakDetector));
+}
+
+BENCHMARK_CAPTURE(whole_predictor, noise, noise);
+BENCHMARK_CAPTURE(whole_predictor, ramp, ramp);
+BENCHMARK_CAPTURE(whole_predictor, jobs, jobs);
 BENCHMARK_CAPTURE(update_and_forecast, plateau, plateau);
 BENCHMARK_CAPTURE(update_and_forecast, noise, noise);
 BENCHMARK_CAPTURE(update_and_forecast, ramp, ramp);
