@@ -127,7 +127,8 @@ nb::list unavailable(NativeMonitor& monitor) {
   nb::list all;
   if (monitor.closed()) return all;
   for (const auto& device : monitor.snapshot().devices) {
-    if (device.status != DeviceStatus::Ok) all.append(nb::make_tuple(device.device->gpu, device.reason));
+    if (device.status == DeviceStatus::Ok || device.is_awaited) continue;
+    all.append(nb::make_tuple(device.device->gpu, device.reason));
   }
   return all;
 }

@@ -21,7 +21,7 @@ namespace dualgpuopt::memory::python {
 /// A tuple for each device that can be read: (gpu, total, used, free, reserved, wall time, {pid: bytes}, age,
 /// time on the monitor's clock).
 [[nodiscard]] nanobind::list usage(NativeMonitor& monitor);
-/// (gpu, reason) for each device that cannot.
+/// (gpu, reason) for each device that cannot; one whose first reading is still awaited is neither.
 [[nodiscard]] nanobind::list unavailable(NativeMonitor& monitor);
 
 }  // namespace dualgpuopt::memory::python
