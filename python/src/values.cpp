@@ -178,8 +178,8 @@ nb::tuple to_python(const MemoryAlert& alert) {
 nb::tuple to_python(const Decision& decision) {
   return nb::make_tuple(decision.id, decision.gpu, seconds_since_origin(decision.started.mono),
                         wall_seconds(decision.started), seconds(decision.took), to_string(decision.provenance),
-                        to_string(decision.mode), to_string(decision.level), to_python(decision.evidence),
-                        or_none(decision.forecast), decision.target_used,
+                        to_string(decision.mode), to_string(decision.cause), to_string(decision.level),
+                        to_python(decision.evidence), or_none(decision.forecast), decision.target_used,
                         tuple_of(decision.rungs, [](const RungRecord& rung) { return to_python(rung); }),
                         to_string(decision.end), decision.reason, or_none(decision.freed));
 }

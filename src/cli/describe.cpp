@@ -121,8 +121,10 @@ std::string describe_alert(const MemoryAlert& alert) {
 }
 
 std::string describe_decision(const Decision& decision) {
-  return with_label(fmt::format("{}  decision {}  [GPU {}] {}", describe_time(decision.started), decision.id,
-                                decision.gpu, decision.reason),
+  const bool is_foreseen = decision.cause == ClimbCause::Forecast;
+  const auto cause = is_foreseen ? fmt::format("out of memory {}: ", describe_time_to_oom(decision.forecast)) : "";
+  return with_label(fmt::format("{}  decision {}  [GPU {}] {}{}", describe_time(decision.started), decision.id,
+                                decision.gpu, cause, decision.reason),
                     decision.provenance);
 }
 

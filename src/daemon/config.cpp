@@ -84,11 +84,13 @@ void read_rungs(std::vector<RecoveryStrategy>& rungs, const TomlTable& table) {
 }
 
 void read_ladder(LadderConfig& ladder, const TomlTable& table) {
-  table.allow_only({"rungs", "trigger", "target", "terminate_above", "settle", "cooldown", "rung_time_limit",
-                    "verification", "mode"});
+  table.allow_only({"rungs", "trigger", "target", "by_forecast", "forecast_margin", "terminate_above", "settle",
+                    "cooldown", "rung_time_limit", "verification", "mode"});
   read_rungs(ladder.rungs, table);
   set_named(ladder.trigger, table, "trigger", parse_level);
   set(ladder.target_percent, table.percent("target"));
+  set(ladder.by_forecast, table.flag("by_forecast"));
+  set(ladder.forecast_margin, table.duration("forecast_margin"));
   set(ladder.terminate_above_percent, table.percent("terminate_above"));
   set(ladder.settle, table.duration("settle"));
   set(ladder.cooldown, table.duration("cooldown"));

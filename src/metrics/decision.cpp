@@ -28,6 +28,8 @@ std::string_view to_string(ActionMode mode) {
   return "unknown";
 }
 
+std::string_view to_string(ClimbCause cause) { return cause == ClimbCause::Level ? "level" : "forecast"; }
+
 std::string_view to_string(RungOutcome outcome) {
   switch (outcome) {
     case RungOutcome::WouldRun: return "would_run";

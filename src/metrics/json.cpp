@@ -50,6 +50,7 @@ JsonRecord decision_record(const Decision& decision) {
   record["gpu"] = decision.gpu;
   record["provenance"] = to_string(decision.provenance);
   record["mode"] = to_string(decision.mode);
+  record["cause"] = to_string(decision.cause);
   record["level"] = to_string(decision.level);
   record["target_used_bytes"] = decision.target_used;
   record["end"] = to_string(decision.end);

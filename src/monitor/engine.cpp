@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "dualgpuopt/memory/recovery/forecast_trigger.h"
+#include "dualgpuopt/memory/recovery/rung_times.h"
+
 namespace dualgpuopt::memory {
 
 Engine::Engine(const std::vector<Device>& devices, Provenance provenance, const MonitorConfig& config)
-    : config_(config), provenance_(provenance) {
+    : config_(config), provenance_(provenance), recovery_time_(RungTimes(config.ladder).of_all(config.ladder.rungs)) {
   set_devices(devices);
 }
 
@@ -38,10 +41,18 @@ std::optional<EngineEvent> Engine::take(Reading reading) {
   auto intake = track->take(std::move(reading));
   if (!intake.fresh) return std::nullopt;
   EngineEvent event{track->gpu(), std::move(intake.alert), std::nullopt};
-  if (track->level() >= config_.ladder.trigger) {
-    event.climb = ClimbEvidence{track->gpu(), track->level(), track->last_good(), track->forecast()};
+  if (const auto cause = cause_to_climb(*track)) {
+    event.climb = ClimbEvidence{track->gpu(),      track->level(), track->last_good(),
+                                track->forecast(), *cause,         recovery_time_.load()};
   }
   return event;
+}
+
+std::optional<ClimbCause> Engine::cause_to_climb(const DeviceTrack& track) const {
+  if (track.level() >= config_.ladder.trigger) return ClimbCause::Level;
+  const auto& forecast = track.forecast();
+  if (!forecast || !is_sooner_than_recovery(*forecast, config_.ladder, recovery_time_)) return std::nullopt;
+  return ClimbCause::Forecast;
 }
 
 void Engine::set_silence(int gpu, std::string reason) {

@@ -1,6 +1,7 @@
 // All devices of a monitor, without threads: readings in, alerts and snapshots out.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -17,10 +18,10 @@ namespace dualgpuopt::memory {
 struct EngineEvent {
   int gpu = 0;
   std::optional<MemoryAlert> alert;
-  std::optional<ClimbEvidence> climb;  ///< The level is at or above the ladder's trigger.
+  std::optional<ClimbEvidence> climb;  ///< The level, or a forecast, calls for one.
 };
 
-/// Belongs to one thread; board() and directory() may be used by any.
+/// Belongs to one thread; board(), directory() and set_recovery_time() may be used by any.
 class Engine {
  public:
   /// `config` must be valid and outlive the engine.
@@ -33,6 +34,8 @@ class Engine {
   void set_devices(const std::vector<Device>& devices);
   /// The source does not answer for this device: why. Empty text takes it back.
   void set_silence(int gpu, std::string reason);
+  /// How long a climb takes by now (RecoveryLadder::recovery_time).
+  void set_recovery_time(Duration time) { recovery_time_ = time; }
   /// Publishes what is known at `now`; a device without a reading for 2.5 intervals is stale.
   std::shared_ptr<const Snapshot> publish(TimeStamp now, Duration interval);
 
@@ -44,12 +47,14 @@ class Engine {
 
  private:
   [[nodiscard]] DeviceTrack* find(int gpu);
+  [[nodiscard]] std::optional<ClimbCause> cause_to_climb(const DeviceTrack& track) const;
 
   const MonitorConfig& config_;
   Provenance provenance_;
   std::deque<DeviceTrack> tracks_;  // a deque: tracks do not move
   DeviceDirectory directory_;
   std::shared_ptr<SnapshotBoard> board_ = std::make_shared<SnapshotBoard>();
+  std::atomic<Duration> recovery_time_;
   std::uint64_t sequence_ = 0;
 };
 

@@ -55,7 +55,7 @@ class MemoryMonitor::Impl {
   [[nodiscard]] const MonitorConfig& config() const { return config_; }
   [[nodiscard]] const Engine& engine() const { return engine_; }
   [[nodiscard]] const Clock& clock() const { return *clock_; }
-  [[nodiscard]] RecoveryLadder& ladder() { return ladder_; }
+  void register_strategy(RecoveryStrategy strategy, RecoveryCallback callback);
   [[nodiscard]] AlertDispatcher& alerts() { return alerts_; }
   [[nodiscard]] CallbackList<Decision>& decisions() { return *decisions_; }
 
@@ -152,7 +152,13 @@ void MemoryMonitor::Impl::deliver_before_next(MemoryAlert alert, const std::stop
   }
 }
 
+void MemoryMonitor::Impl::register_strategy(RecoveryStrategy strategy, RecoveryCallback callback) {
+  ladder_.register_strategy(strategy, std::move(callback));
+  engine_.set_recovery_time(ladder_.recovery_time());
+}
+
 void MemoryMonitor::Impl::post_decision(Decision decision) {
+  engine_.set_recovery_time(ladder_.recovery_time());
   queue_->post([decisions = decisions_, made = std::move(decision)](const std::stop_token& stop) {
     decisions->deliver(made, stop);
   });
@@ -192,9 +198,10 @@ void MemoryMonitor::Impl::dispatch_inline(EngineEvent event) {
 }
 
 void MemoryMonitor::Impl::climb_inline(const ClimbEvidence& evidence) {
-  if (!ladder_.is_due(evidence.gpu, evidence.level, clock_->now())) return;
+  if (!ladder_.is_due(evidence, clock_->now())) return;
   InlinePort port(*source_, *clock_);
   auto decision = ladder_.climb(evidence, port, *clock_, {});
+  engine_.set_recovery_time(ladder_.recovery_time());
   decisions_->deliver(decision);
   report_.decisions.push_back(std::move(decision));
 }
@@ -251,7 +258,7 @@ Subscription MemoryMonitor::subscribe_decisions(DecisionCallback callback) {
   return impl_->decisions().subscribe(std::move(callback));
 }
 void MemoryMonitor::register_strategy(RecoveryStrategy strategy, RecoveryCallback callback) {
-  impl_->ladder().register_strategy(strategy, std::move(callback));
+  impl_->register_strategy(strategy, std::move(callback));
 }
 
 std::vector<HistoryPoint> MemoryMonitor::history(int gpu, HistoryTier tier, MonoTime since) const {

@@ -41,7 +41,7 @@ std::optional<EngineEvent> RecoveryWorker::wait_for_event(const std::stop_token&
 
 void RecoveryWorker::work_on(EngineEvent event, const std::stop_token& stop) {
   if (event.climb) {
-    if (ladder_.is_due(event.gpu, event.climb->level, clock_.now())) {
+    if (ladder_.is_due(*event.climb, clock_.now())) {
       outlets_.on_decision(ladder_.climb(*event.climb, port_, clock_, stop));
     }
     const MutexLock lock(mutex_);

@@ -5,16 +5,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "dualgpuopt/memory/recovery/forecast_trigger.h"
 #include "recovery/climb_reasons.h"
 
 namespace dualgpuopt::memory {
 namespace {
-
-/// Only what a driver measured may be acted on. (This is the one place to let the legacy mock's registered callbacks
-/// through, once compat asks for it; built-in rungs never run on other data.)
-ActionMode effective_mode(ActionMode configured, Provenance provenance) {
-  return provenance == Provenance::Driver ? configured : ActionMode::DryRun;
-}
 
 std::optional<Bytes> occupied(const Reading& reading) {
   return reading.ok() ? std::optional(reading.memory->occupied()) : std::nullopt;
@@ -61,15 +56,25 @@ RungOutcome outcome_of(AnswerStatus status, RungOutcome if_answered) {
 
 RungOutcome freed_or_not(bool freed) { return freed ? RungOutcome::Freed : RungOutcome::FreedNothing; }
 
+Bytes target_of(const LadderConfig& config, const ClimbEvidence& evidence) {
+  const auto whole = total(evidence.reading).value_or(0);
+  if (evidence.cause == ClimbCause::Level || !evidence.forecast || !evidence.forecast->time_to_oom) {
+    return share(config.target_percent, whole);
+  }
+  return forecast_target(occupied(evidence.reading).value_or(0), whole, *evidence.forecast->time_to_oom, config,
+                         evidence.recovery_time);
+}
+
 Decision open_decision(const LadderConfig& config, ClimbEvidence evidence, TimeStamp started, std::uint64_t id) {
   Decision decision;
   decision.id = id;
   decision.gpu = evidence.gpu;
   decision.started = started;
   decision.provenance = evidence.reading.provenance;
-  decision.mode = effective_mode(config.mode, decision.provenance);
+  decision.mode = config.mode_for(decision.provenance);
+  decision.cause = evidence.cause;
   decision.level = evidence.level;
-  decision.target_used = share(config.target_percent, total(evidence.reading).value_or(0));
+  decision.target_used = target_of(config, evidence);
   decision.evidence = std::move(evidence.reading);
   decision.forecast = evidence.forecast;
   return decision;
@@ -232,7 +237,9 @@ RecoveryRequest Climb::request() const {
 /// Why a rung may not run now; empty if it may. Two readings must show the emergency before anything is terminated: the
 /// level alone may come from a forecast, or linger by hysteresis.
 std::string Climb::obstacle_to(RecoveryStrategy strategy) const {
-  if (strategy != RecoveryStrategy::Terminate || config_.verification == Verification::Callback) return {};
+  if (strategy != RecoveryStrategy::Terminate) return {};
+  if (decision_.cause == ClimbCause::Forecast) return "not run: a forecast terminates nothing";
+  if (config_.verification == Verification::Callback) return {};
   if (decision_.level != Level::Emergency) {
     return fmt::format("not run: it needs the emergency level, and the level is {}", to_string(decision_.level));
   }

@@ -49,9 +49,14 @@ Result<void> LadderConfig::validate() const {
   if (rung_time_limit == Duration::zero()) {
     return fail(ErrorCode::InvalidArgument, "rung_time_limit is 0: no callback could return in time");
   }
-  return check_duration("settle", settle).and_then([&] { return check_duration("cooldown", cooldown); }).and_then([&] {
-    return check_duration("rung_time_limit", rung_time_limit);
-  });
+  return check_duration("settle", settle)
+      .and_then([&] { return check_duration("cooldown", cooldown); })
+      .and_then([&] { return check_duration("rung_time_limit", rung_time_limit); })
+      .and_then([&] { return check_duration("forecast_margin", forecast_margin); });
+}
+
+ActionMode LadderConfig::mode_for(Provenance provenance) const {
+  return provenance == Provenance::Driver ? mode : ActionMode::DryRun;
 }
 
 }  // namespace dualgpuopt::memory

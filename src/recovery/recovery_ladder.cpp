@@ -9,7 +9,7 @@
 namespace dualgpuopt::memory {
 
 RecoveryLadder::RecoveryLadder(LadderConfig config)
-    : config_(std::move(config)), runner_(std::make_unique<StrategyRunner>()) {
+    : config_(std::move(config)), runner_(std::make_unique<StrategyRunner>()), times_(config_) {
   assert(config_.validate());
 }
 
@@ -22,11 +22,24 @@ void RecoveryLadder::register_strategy(RecoveryStrategy strategy, RecoveryCallba
   strategies_[strategy].swap(shared);
 }
 
-bool RecoveryLadder::is_due(int gpu, Level level, MonoTime now) const {
-  if (level < config_.trigger) return false;
+bool RecoveryLadder::is_due(const ClimbEvidence& evidence, MonoTime now) const {
+  if (!calls_for_climb(evidence)) return false;
   const MutexLock lock(mutex_);
-  const auto cooldown = cooldowns_.find(gpu);
-  return cooldown == cooldowns_.end() || now >= cooldown->second.end || level > cooldown->second.level;
+  const auto cooldown = cooldowns_.find(evidence.gpu);
+  return cooldown == cooldowns_.end() || now >= cooldown->second.end || evidence.level > cooldown->second.level;
+}
+
+bool RecoveryLadder::calls_for_climb(const ClimbEvidence& evidence) const {
+  if (evidence.cause == ClimbCause::Level) return evidence.level >= config_.trigger;
+  return config_.mode_for(evidence.reading.provenance) == ActionMode::DryRun || !registered().empty();
+}
+
+Duration RecoveryLadder::recovery_time() const {
+  const auto may_run = registered();
+  auto rungs = config_.rungs;
+  if (!may_run.empty()) std::erase_if(rungs, [&](auto rung) { return !may_run.contains(rung); });
+  const MutexLock lock(mutex_);
+  return times_.of_all(rungs);
 }
 
 Decision RecoveryLadder::climb(const ClimbEvidence& evidence, MemoryPort& port, Clock& clock,
@@ -44,8 +57,9 @@ Decision RecoveryLadder::climb(const ClimbEvidence& evidence, MemoryPort& port, 
     } else if (const auto* settling = std::get_if<SettleUntil>(&action)) {
       if (clock.sleep_until(settling->time, stop)) climb.on_settled(clock.now());
     } else {
-      start_cooldown(evidence, clock.now());
-      return std::get<ClimbFinished>(action).decision;
+      const auto& decision = std::get<ClimbFinished>(action).decision;
+      note_end(decision, clock.now());
+      return decision;
     }
   }
 }
@@ -76,9 +90,10 @@ StrategyOutcome RecoveryLadder::run(const RecoveryRequest& request, const std::s
   return runner_->run(std::move(callback), request, config_.rung_time_limit, stop);
 }
 
-void RecoveryLadder::start_cooldown(const ClimbEvidence& evidence, MonoTime now) {
+void RecoveryLadder::note_end(const Decision& decision, MonoTime now) {
   const MutexLock lock(mutex_);
-  cooldowns_[evidence.gpu] = {now + config_.cooldown, evidence.level};
+  times_.add(decision);
+  cooldowns_[decision.gpu] = {now + config_.cooldown, decision.level};
 }
 
 }  // namespace dualgpuopt::memory

@@ -108,6 +108,14 @@ std::optional<std::string> TomlTable::text(std::string_view key) const {
   return text->get();
 }
 
+std::optional<bool> TomlTable::flag(std::string_view key) const {
+  const auto* value = table_->get(key);
+  if (value == nullptr) return std::nullopt;
+  if (const auto* flag = value->as_boolean()) return flag->get();
+  report_type(key, *value, "true or false");
+  return std::nullopt;
+}
+
 std::optional<std::int64_t> TomlTable::whole_number(std::string_view key, std::int64_t least, std::int64_t most) const {
   const auto* value = table_->get(key);
   if (value == nullptr) return std::nullopt;

@@ -40,6 +40,8 @@ class TomlTable {
   // Each is empty when the key is not there, or when its value is wrong, which is reported.
   /// Not empty.
   [[nodiscard]] std::optional<std::string> text(std::string_view key) const;
+  /// true or false.
+  [[nodiscard]] std::optional<bool> flag(std::string_view key) const;
   [[nodiscard]] std::optional<std::int64_t> whole_number(std::string_view key, std::int64_t least,
                                                          std::int64_t most) const;
   /// Text as parse_bytes takes it, or a whole number of bytes.

@@ -48,6 +48,8 @@ TEST(ParseConfig, ReadsEveryKey) {
     rungs = ["offload", "clear_cache"]
     trigger = "emergency"
     target = "60%"
+    by_forecast = false
+    forecast_margin = "3s"
     terminate_above = 97
     settle = "1s"
     cooldown = "2min"
@@ -69,6 +71,8 @@ TEST(ParseConfig, ReadsEveryKey) {
   EXPECT_THAT(config->ladder.rungs, ElementsAre(RecoveryStrategy::Offload, RecoveryStrategy::ClearCache));
   EXPECT_EQ(config->ladder.trigger, Level::Emergency);
   EXPECT_EQ(config->ladder.target_percent, 60);
+  EXPECT_FALSE(config->ladder.by_forecast);
+  EXPECT_EQ(config->ladder.forecast_margin, 3s);
   EXPECT_EQ(config->ladder.terminate_above_percent, 97);
   EXPECT_EQ(config->ladder.settle, 1s);
   EXPECT_EQ(config->ladder.cooldown, 2min);

@@ -222,16 +222,17 @@ Decision climb() {
 }
 
 TEST(DecisionJson, TellsTheWholeClimb) {
-  EXPECT_EQ(to_json(climb()),
-            R"({"schema":1,"type":"decision","t":12.5,"time":"2023-11-14T22:13:20.250Z","id":7,"gpu":1,)"
-            R"("provenance":"driver","mode":"execute","level":"critical","target_used_bytes":19327352832,)"
-            R"("end":"target_reached","reason":"17.0 GiB are in use","freed_bytes":4294967296,"took_s":2.75,"rungs":[)"
-            R"({"strategy":"clear_cache","outcome":"freed_nothing","detail":null,"used_before_bytes":22548578304,)"
-            R"("used_after_bytes":22548578304,"took_s":0.6},)"
-            R"({"strategy":"reduce_batch","outcome":"freed","detail":"batch 32 to 16",)"
-            R"("used_before_bytes":22548578304,"used_after_bytes":18253611008,"took_s":2.1}],)"
-            R"("evidence":)" +
-                kDriverReading + R"(,"forecast":)" + kLeakForecast + "}");
+  EXPECT_EQ(
+      to_json(climb()),
+      R"({"schema":1,"type":"decision","t":12.5,"time":"2023-11-14T22:13:20.250Z","id":7,"gpu":1,)"
+      R"("provenance":"driver","mode":"execute","cause":"level","level":"critical","target_used_bytes":19327352832,)"
+      R"("end":"target_reached","reason":"17.0 GiB are in use","freed_bytes":4294967296,"took_s":2.75,"rungs":[)"
+      R"({"strategy":"clear_cache","outcome":"freed_nothing","detail":null,"used_before_bytes":22548578304,)"
+      R"("used_after_bytes":22548578304,"took_s":0.6},)"
+      R"({"strategy":"reduce_batch","outcome":"freed","detail":"batch 32 to 16",)"
+      R"("used_before_bytes":22548578304,"used_after_bytes":18253611008,"took_s":2.1}],)"
+      R"("evidence":)" +
+          kDriverReading + R"(,"forecast":)" + kLeakForecast + "}");
 }
 
 TEST(DecisionJson, HasNullForWhatWasNotMeasuredOrForecast) {

@@ -29,6 +29,33 @@ TEST_F(EngineTest, ReportsAlertAndClimbOfTheReadingsOwnDevice) {
   EXPECT_TRUE(full->climb->forecast);
 }
 
+/// 0.2 GiB a second from 2 GiB on, until a climb is called for.
+std::optional<ClimbEvidence> climb_on_a_ramp(Engine& engine) {
+  for (int second = 1; second < 120; ++second) {
+    auto event = engine.take(reading_of(0, std::chrono::seconds(second), 2_GiB + second * (200_MiB)));
+    if (event && event->climb) return std::move(event->climb);
+  }
+  return std::nullopt;
+}
+
+TEST_F(EngineTest, CallsForAClimbWhenExhaustionComesSoonerThanRecovery) {
+  engine_.set_recovery_time(15s);
+  const auto climb = climb_on_a_ramp(engine_);
+  ASSERT_TRUE(climb);
+  EXPECT_EQ(climb->cause, ClimbCause::Forecast);
+  EXPECT_EQ(climb->recovery_time, 15s);
+  EXPECT_LT(climb->level, Level::Critical);
+  EXPECT_NEAR(climb->forecast->time_to_oom->count(), 20, 1) << "15 s, and 5 s of margin";
+}
+
+TEST_F(EngineTest, LeavesForecastsToTheLevelsWhereToldTo) {
+  config_.ladder.by_forecast = false;
+  const auto climb = climb_on_a_ramp(engine_);
+  ASSERT_TRUE(climb);
+  EXPECT_EQ(climb->cause, ClimbCause::Level);
+  EXPECT_EQ(climb->level, Level::Critical);
+}
+
 TEST_F(EngineTest, IgnoresWhatIsNoNewsAndDevicesItDoesNotKnow) {
   (void)engine_.take(reading_of(0, 1s, 2_GiB));
   EXPECT_FALSE(engine_.take(reading_of(0, 1s, 23_GiB)));

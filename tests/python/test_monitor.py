@@ -16,7 +16,7 @@ from conftest import GIB, StagedSource, eventually
 from dualgpuopt.memory.alerts import AlertLevel, MemoryAlert, Threshold, Thresholds
 from dualgpuopt.memory.metrics import plain
 from dualgpuopt.memory.monitor import MemoryMonitor, MonitorError
-from dualgpuopt.memory.recovery import Ladder, RecoveryRequest, RecoveryStrategy
+from dualgpuopt.memory.recovery import Decision, Ladder, RecoveryRequest, RecoveryStrategy
 from dualgpuopt.memory.sources import Measurement
 
 
@@ -224,6 +224,28 @@ def test_a_strategy_that_lies_or_raises_is_found_out(staged: StagedSource) -> No
 
     (failed,) = climb(staged, fail)
     assert (failed.rungs[0].outcome, failed.rungs[0].detail) == ("failed", "RuntimeError: no")  # type: ignore[attr-defined]
+
+
+def test_a_forecast_starts_a_climb_before_any_level_does(staged: StagedSource) -> None:
+    decisions: list[Decision] = []
+    ladder = Ladder(settle=0.01, rung_time_limit=5.0)
+    with MemoryMonitor(staged, interval=0.02, ladder=ladder) as monitor:
+        monitor.subscribe_decisions(decisions.append)
+        monitor.register_strategy(RecoveryStrategy.CLEAR_CACHE, lambda request: True)
+
+        begun = time.monotonic()
+
+        def grown() -> bool:
+            staged.used[0] = 2 * GIB + round((time.monotonic() - begun) * 4 * GIB)  # full after 5.5 s
+            return bool(decisions)
+
+        eventually(grown)
+    decision = decisions[0]
+    assert decision.cause == "forecast"
+    assert decision.level < AlertLevel.CRITICAL
+    assert decision.forecast is not None
+    assert decision.forecast.time_to_oom is not None
+    assert decision.forecast.time_to_oom <= 10.01
 
 
 def test_nothing_acts_on_simulated_readings() -> None:

@@ -19,6 +19,32 @@ LadderConfig by_callback() {
   return config;
 }
 
+// --- Started by a forecast ---
+
+TEST(ClimbByForecast, FreesRoomForTheForeseenGrowth) {
+  // 4 GiB are free and gone in 40 s; the next climb has done its work in 30 s of cooldown, 45 s and 5 s of margin.
+  const Hand hand(foreseen_evidence(20_GiB, 40s, 45s));
+  ASSERT_TRUE(hand.wants<MeasureDevice>());
+  Hand climbing = hand;
+  climbing.measure(20_GiB).rung(ClearCache, 17_GiB).rung(ReduceBatch, 16_GiB);
+  const auto decision = climbing.decision();
+  EXPECT_EQ(decision.cause, ClimbCause::Forecast);
+  EXPECT_EQ(decision.target_used, 16_GiB);
+  EXPECT_EQ(decision.end, DecisionEnd::TargetReached);
+}
+
+TEST(ClimbByForecast, TerminatesNothing) {
+  for (const auto& config : {LadderConfig(), by_callback()}) {
+    auto evidence = foreseen_evidence(23_GiB, 1s, 45s);
+    evidence.level = Level::Emergency;
+    Hand hand(evidence, config, {Terminate});
+    if (hand.wants<MeasureDevice>()) hand.measure(23_GiB + 512_MiB);
+    const auto decision = hand.decision();
+    EXPECT_EQ(decision.end, DecisionEnd::LadderExhausted);
+    EXPECT_EQ(decision.rungs.at(0).detail, "not run: a forecast terminates nothing");
+  }
+}
+
 // --- Nothing is done without a driver's word ---
 
 TEST(ClimbDryRun, NeverRunsOnSimulatedOrReplayedReadings) {

@@ -24,6 +24,20 @@ inline ClimbEvidence evidence_of(Bytes used, Level level = Level::Critical, Prov
   return {gpu, level, reading_of(used, gpu, provenance), std::nullopt};
 }
 
+/// Of a device that is nearly full, whatever its level is said to be.
+inline ClimbEvidence evidence_at(Level level, int gpu) { return evidence_of(Bytes{23} << 30, level, {}, gpu); }
+
+/// Of a device that a forecast, not its level, calls to recover.
+inline ClimbEvidence foreseen_evidence(Bytes used, Seconds time_to_oom, Duration recovery_time = {},
+                                       Provenance provenance = Provenance::Driver) {
+  auto evidence = evidence_of(used, Level::Warning, provenance);
+  evidence.forecast = Forecast{};
+  evidence.forecast->time_to_oom = time_to_oom;
+  evidence.cause = ClimbCause::Forecast;
+  evidence.recovery_time = recovery_time;
+  return evidence;
+}
+
 inline const std::set<RecoveryStrategy>& all_strategies() {
   static const std::set<RecoveryStrategy> all{RecoveryStrategy::ClearCache, RecoveryStrategy::ReduceBatch,
                                               RecoveryStrategy::Offload, RecoveryStrategy::Terminate};

@@ -162,9 +162,9 @@ TEST_F(RecoveryLadderTest, TakesDevicesOneAfterAnother) {
 
 TEST_F(RecoveryLadderTest, IsDueFromTheTriggerUp) {
   const RecoveryLadder ladder({});
-  EXPECT_FALSE(ladder.is_due(0, Level::Warning, {}));
-  EXPECT_TRUE(ladder.is_due(0, Level::Critical, {}));
-  EXPECT_TRUE(ladder.is_due(0, Level::Emergency, {}));
+  EXPECT_FALSE(ladder.is_due(evidence_at(Level::Warning, 0), {}));
+  EXPECT_TRUE(ladder.is_due(evidence_at(Level::Critical, 0), {}));
+  EXPECT_TRUE(ladder.is_due(evidence_at(Level::Emergency, 0), {}));
 }
 
 TEST_F(RecoveryLadderTest, CoolsDownDeviceByDevice) {
@@ -172,28 +172,50 @@ TEST_F(RecoveryLadderTest, CoolsDownDeviceByDevice) {
   ladder.register_strategy(ClearCache, freeing(1_GiB));
   (void)climb(ladder, evidence_of(23_GiB, Level::Critical));
   const auto end = clock_.now();
-  EXPECT_FALSE(ladder.is_due(0, Level::Critical, end + 30s - 1ns));
-  EXPECT_TRUE(ladder.is_due(0, Level::Critical, end + 30s));
-  EXPECT_TRUE(ladder.is_due(1, Level::Critical, end));
+  EXPECT_FALSE(ladder.is_due(evidence_at(Level::Critical, 0), end + 30s - 1ns));
+  EXPECT_TRUE(ladder.is_due(evidence_at(Level::Critical, 0), end + 30s));
+  EXPECT_TRUE(ladder.is_due(evidence_at(Level::Critical, 1), end));
 }
 
 TEST_F(RecoveryLadderTest, DoesNotLetAHigherLevelWaitForTheCooldown) {
   RecoveryLadder ladder({});
   ladder.register_strategy(ClearCache, freeing(1_GiB));
   (void)climb(ladder, evidence_of(22_GiB, Level::Critical));
-  EXPECT_FALSE(ladder.is_due(0, Level::Critical, clock_.now()));
-  EXPECT_TRUE(ladder.is_due(0, Level::Emergency, clock_.now()));
+  EXPECT_FALSE(ladder.is_due(evidence_at(Level::Critical, 0), clock_.now()));
+  EXPECT_TRUE(ladder.is_due(evidence_at(Level::Emergency, 0), clock_.now()));
   (void)climb(ladder, evidence_of(23_GiB, Level::Emergency));
-  EXPECT_FALSE(ladder.is_due(0, Level::Emergency, clock_.now()));
+  EXPECT_FALSE(ladder.is_due(evidence_at(Level::Emergency, 0), clock_.now()));
 }
 
 TEST_F(RecoveryLadderTest, CoolsDownAfterADryRunAndWithoutRungsToo) {
   RecoveryLadder ladder({});
   EXPECT_EQ(climb(ladder).end, DecisionEnd::NoRungs);
-  EXPECT_FALSE(ladder.is_due(0, Level::Critical, clock_.now()));
+  EXPECT_FALSE(ladder.is_due(evidence_at(Level::Critical, 0), clock_.now()));
   const auto replayed = evidence_of(23_GiB, Level::Critical, Provenance::Replayed, 1);
   EXPECT_EQ(climb(ladder, replayed).end, DecisionEnd::DryRun);
-  EXPECT_FALSE(ladder.is_due(1, Level::Critical, clock_.now()));
+  EXPECT_FALSE(ladder.is_due(evidence_at(Level::Critical, 1), clock_.now()));
+}
+
+// --- By a forecast ---
+
+TEST_F(RecoveryLadderTest, IsDueByAForecastWhereThereIsARung) {
+  RecoveryLadder ladder({});
+  EXPECT_FALSE(ladder.is_due(foreseen_evidence(12_GiB, 10s), {})) << "nobody to call";
+  EXPECT_TRUE(ladder.is_due(foreseen_evidence(12_GiB, 10s, {}, Provenance::Replayed), {})) << "a dry run calls nobody";
+  ladder.register_strategy(ClearCache, freeing(1_GiB));
+  EXPECT_TRUE(ladder.is_due(foreseen_evidence(12_GiB, 10s), {}));
+  (void)climb(ladder, foreseen_evidence(12_GiB, 10s));
+  EXPECT_FALSE(ladder.is_due(foreseen_evidence(12_GiB, 10s), clock_.now())) << "it cools down";
+  EXPECT_TRUE(ladder.is_due(evidence_at(Level::Critical, 0), clock_.now())) << "not for what is worse";
+}
+
+TEST_F(RecoveryLadderTest, LearnsHowLongRecoveryTakes) {
+  RecoveryLadder ladder({});
+  EXPECT_EQ(ladder.recovery_time(), 3 * 10500ms) << "three rungs of 10 s at most, each settling for 0.5 s";
+  ladder.register_strategy(ClearCache, freeing(1_GiB));
+  EXPECT_EQ(ladder.recovery_time(), 10500ms);
+  (void)climb(ladder);
+  EXPECT_EQ(ladder.recovery_time(), 500ms) << "on the virtual clock only the settling takes time";
 }
 
 // --- Registering ---
@@ -241,7 +263,7 @@ TEST_F(RecoveryLadderTest, TakesRegistrationsWhileItClimbs) {
   std::jthread registering([&] {
     while (!done) {
       ladder.register_strategy(ClearCache, freeing(1_MiB));
-      (void)ladder.is_due(0, Level::Critical, {});
+      (void)ladder.is_due(evidence_at(Level::Critical, 0), {});
       ladder.register_strategy(ClearCache, nullptr);
     }
   });

@@ -98,21 +98,9 @@ def _rung(raw: Raw) -> RungRecord:
 
 
 def decision(raw: Raw) -> Decision:
-    number, gpu, t, time, took, provenance, mode, level, evidence, forecast, target, rungs, end, reason, freed = raw
-    return Decision(
-        number,
-        gpu,
-        t,
-        time,
-        took,
-        provenance,
-        mode,
-        _level(level),
-        reading(evidence),
-        _forecast(forecast),
-        target,
-        tuple(_rung(rung) for rung in rungs),
-        end,
-        reason,
-        freed,
-    )
+    values = Decision._make(raw)._asdict()
+    values["level"] = _level(values["level"])
+    values["evidence"] = reading(values["evidence"])
+    values["forecast"] = _forecast(values["forecast"])
+    values["rungs"] = tuple(_rung(rung) for rung in values["rungs"])
+    return Decision(**values)

@@ -56,6 +56,8 @@ class Ladder(NamedTuple):
         rungs: In the order in which they are tried.
         trigger: A climb starts at this level or above.
         target_percent: It ends at or under this occupied share.
+        by_forecast: A climb also starts when exhaustion is foreseen within the time that recovery takes,
+        forecast_margin: and this many seconds.
         settle: Seconds between a rung's end and the measurement.
         cooldown: Seconds after a climb, before the next on the same device.
         rung_time_limit: Seconds for each callback.
@@ -70,6 +72,8 @@ class Ladder(NamedTuple):
     rungs: tuple[RecoveryStrategy, ...] = LADDER_ORDER
     trigger: AlertLevel = AlertLevel.CRITICAL
     target_percent: float = 75.0
+    by_forecast: bool = True
+    forecast_margin: float = 5.0
     settle: float = 0.5
     cooldown: float = 30.0
     rung_time_limit: float = 10.0
@@ -82,6 +86,8 @@ class Ladder(NamedTuple):
             "rungs": [rung.name.lower() for rung in self.rungs],
             "trigger": self.trigger.name.lower(),
             "target": self.target_percent,
+            "by_forecast": self.by_forecast,
+            "forecast_margin": self.forecast_margin,
             "settle": self.settle,
             "cooldown": self.cooldown,
             "rung_time_limit": self.rung_time_limit,
@@ -152,7 +158,8 @@ class Decision(NamedTuple):
         took: Seconds.
         provenance: "driver", "simulated" or "replayed".
         mode: "execute" or "dry_run".
-        level: The level that started it,
+        cause: "level", or "forecast": exhaustion was foreseen sooner than recovery takes.
+        level: The level at its start,
         evidence: the reading behind it,
         forecast: and the forecast of that moment.
         target_used: Occupied bytes at or under which it ends.
@@ -174,6 +181,7 @@ class Decision(NamedTuple):
     took: float
     provenance: str
     mode: str
+    cause: str
     level: AlertLevel
     evidence: Reading
     forecast: Forecast | None

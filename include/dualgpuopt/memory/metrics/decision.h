@@ -30,6 +30,10 @@ enum class ActionMode { DryRun, Execute };
 enum class RungOutcome { WouldRun, Freed, FreedNothing, Failed, TimedOut, Unverified };
 [[nodiscard]] std::string_view to_string(RungOutcome outcome);
 
+/// What started a climb: the measured level, or exhaustion foreseen sooner than recovery takes.
+enum class ClimbCause { Level, Forecast };
+[[nodiscard]] std::string_view to_string(ClimbCause cause);
+
 /// One rung that was tried (or, in a dry run, would have been).
 struct RungRecord {
   RecoveryStrategy strategy = RecoveryStrategy::ClearCache;
@@ -63,7 +67,8 @@ struct Decision {
   Provenance provenance = Provenance::Driver;
   ActionMode mode = ActionMode::DryRun;
 
-  Level level = Level::Normal;       ///< Evidence: the level that started the climb,
+  ClimbCause cause = ClimbCause::Level;
+  Level level = Level::Normal;       ///< Evidence: the level at the start of the climb,
   Reading evidence;                  ///< the reading behind it,
   std::optional<Forecast> forecast;  ///< and the forecast of that moment.
 

@@ -24,6 +24,8 @@ struct ClimbEvidence {
   Level level = Level::Critical;
   Reading reading;  ///< Readable (ok()), with a known total; otherwise the climb ends at once as MeasurementLost.
   std::optional<Forecast> forecast;
+  ClimbCause cause = ClimbCause::Level;  ///< Forecast: `forecast` has a time to OOM.
+  Duration recovery_time{};              ///< How long a climb takes (RungTimes); for a forecast's target.
 };
 
 /// Measure the device now and call on_measured().
@@ -58,8 +60,8 @@ struct StrategyOutcome {
 /// not the driver's, ends the climb. With verification by callback nothing is measured and nothing settles.
 ///
 /// Simulated and replayed evidence, and ActionMode::DryRun, give one dry-run decision that lists the configured rungs.
-/// A Terminate rung that LadderConfig::terminate_above_percent forbids is not run; it is recorded as WouldRun, and its
-/// detail begins with "not run" and says why.
+/// A Terminate rung that LadderConfig::terminate_above_percent forbids, or of a climb that a forecast started, is not
+/// run; it is recorded as WouldRun, and its detail begins with "not run" and says why.
 class Climb {
  public:
   Climb(const LadderConfig& config, const std::set<RecoveryStrategy>& registered, ClimbEvidence evidence,

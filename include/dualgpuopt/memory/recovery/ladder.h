@@ -16,8 +16,13 @@ enum class Verification { Measured, Callback };
 struct LadderConfig {
   std::vector<RecoveryStrategy> rungs{RecoveryStrategy::ClearCache, RecoveryStrategy::ReduceBatch,
                                       RecoveryStrategy::Offload, RecoveryStrategy::Terminate};
-  Level trigger = Level::Critical;                      ///< A climb starts at this level or above.
-  double target_percent = 75;                           ///< The climb ends at or under this occupied share.
+  Level trigger = Level::Critical;  ///< A climb starts at this level or above.
+  double target_percent = 75;       ///< The climb ends at or under this occupied share.
+  /// A climb also starts when exhaustion is foreseen within the time that recovery takes (RungTimes) and this margin.
+  /// Such a climb ends as soon as there is room for the foreseen growth until the next climb may start; it terminates
+  /// nothing.
+  bool by_forecast = true;
+  Duration forecast_margin = std::chrono::seconds(5);
   Duration settle = std::chrono::milliseconds(500);     ///< Between a rung's end and the measurement.
   Duration cooldown = std::chrono::seconds(30);         ///< Between the end of a climb and the next on a device.
   Duration rung_time_limit = std::chrono::seconds(10);  ///< For each callback, in real time whatever the clock.
@@ -33,6 +38,9 @@ struct LadderConfig {
   /// 0 < terminate_above_percent <= 100, no duration is negative or longer than a hundred years, and rung_time_limit
   /// is not 0. No rungs at all is valid: every climb then ends as NoRungs.
   [[nodiscard]] Result<void> validate() const;
+
+  /// What is done about readings of this provenance: only what a driver measured may be acted on.
+  [[nodiscard]] ActionMode mode_for(Provenance provenance) const;
 };
 
 }  // namespace dualgpuopt::memory

@@ -11,6 +11,7 @@
 #include "dualgpuopt/memory/core/mutex.h"
 #include "dualgpuopt/memory/metrics/memory_port.h"
 #include "dualgpuopt/memory/recovery/climb.h"
+#include "dualgpuopt/memory/recovery/rung_times.h"
 
 namespace dualgpuopt::memory {
 
@@ -29,9 +30,14 @@ class RecoveryLadder {
   /// call that is running goes on, and a climb that is under way uses what is registered when it gets to the rung.
   void register_strategy(RecoveryStrategy strategy, RecoveryCallback callback);
 
-  /// Whether a climb is due: the level is at or above the trigger, and the device's cooldown is over or the level is
-  /// higher than the one that the last climb started from: what gets worse is not left waiting.
-  [[nodiscard]] bool is_due(int gpu, Level level, MonoTime now) const;
+  /// Whether a climb is due: the level is at or above the trigger, or a forecast is the cause and there is a rung to
+  /// recover with; and the device's cooldown is over, or the level is higher than the one that the last climb started
+  /// from: what gets worse is not left waiting.
+  [[nodiscard]] bool is_due(const ClimbEvidence& evidence, MonoTime now) const;
+
+  /// How long a climb of the registered rungs takes by now, of all configured ones where none is registered; without
+  /// Terminate.
+  [[nodiscard]] Duration recovery_time() const;
 
   /// Climbs to the end: measures through `port`, runs each strategy on a thread of its own with the rung's time limit,
   /// lets time pass with `clock`. A strategy that does not return in time is abandoned (its thread is left to itself)
@@ -52,16 +58,18 @@ class RecoveryLadder {
   };
 
   [[nodiscard]] std::set<RecoveryStrategy> registered() const;
+  [[nodiscard]] bool calls_for_climb(const ClimbEvidence& evidence) const;
   [[nodiscard]] SharedCallback find(RecoveryStrategy strategy) const;
   [[nodiscard]] std::uint64_t take_id();
   [[nodiscard]] StrategyOutcome run(const RecoveryRequest& request, const std::stop_token& stop);
-  void start_cooldown(const ClimbEvidence& evidence, MonoTime now);
+  void note_end(const Decision& decision, MonoTime now);
 
   const LadderConfig config_;
   const std::unique_ptr<StrategyRunner> runner_;
   mutable Mutex mutex_;
   std::map<RecoveryStrategy, SharedCallback> strategies_ DUALGPUOPT_GUARDED_BY(mutex_);
   std::map<int, Cooldown> cooldowns_ DUALGPUOPT_GUARDED_BY(mutex_);
+  RungTimes times_ DUALGPUOPT_GUARDED_BY(mutex_);
   std::uint64_t last_id_ DUALGPUOPT_GUARDED_BY(mutex_) = 0;
 };
 
