@@ -85,11 +85,17 @@ nb::tuple to_python(const Leak& leak) {
                         estimate.grown, estimate.lasting.count(), leak.text());
 }
 
+nb::tuple to_python(const LearnedThreshold& threshold) {
+  return nb::make_tuple(to_string(threshold.level), threshold.percent, threshold.configured, threshold.headroom.rise,
+                        seconds(threshold.headroom.within), threshold.text());
+}
+
 nb::tuple to_python(const DeviceSnapshot& device) {
   return nb::make_tuple(to_python(*device.device), to_string(device.status), device.reason, to_python(device.reading),
                         to_string(device.level), or_none(device.forecast), or_none(device.processes), device.peak_used,
                         events_to_python(device.events), to_python(device.accuracy),
-                        tuple_of(device.leaks, [](const Leak& leak) { return to_python(leak); }));
+                        tuple_of(device.leaks, [](const Leak& leak) { return to_python(leak); }),
+                        tuple_of(device.thresholds, [](const auto& threshold) { return to_python(threshold); }));
 }
 
 nb::tuple to_python(const RungRecord& rung) {

@@ -20,6 +20,11 @@ Level next_lower(Level level) { return static_cast<Level>(static_cast<int>(level
 
 AlertEngine::AlertEngine(AlertThresholds thresholds) : thresholds_(thresholds) { assert(thresholds_.validate()); }
 
+void AlertEngine::set_thresholds(const AlertThresholds& thresholds) {
+  assert(thresholds.validate());
+  thresholds_ = thresholds;
+}
+
 std::optional<MemoryAlert> AlertEngine::update(const Reading& reading, const Forecast* forecast) {
   if (!reading.memory || !reading.memory->occupied_percent()) return std::nullopt;
   note_forecast(forecast, reading.time.mono);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cmath>
@@ -21,6 +22,21 @@ Result<void> check_percents(const AlertThresholds& thresholds) {
               fmt::format("the alert levels must satisfy 0 < warning <= critical <= emergency <= 100 percent, but are "
                           "{}, {} and {}",
                           warning, critical, emergency));
+}
+
+Result<void> check_ranges(const AlertThresholds& thresholds) {
+  PercentRange higher{100, 100};
+  for (const auto level : kHighestFirst) {
+    const auto& [lowest, highest] = thresholds.of(level).range;
+    if (!(0 <= lowest && lowest <= highest && lowest <= higher.lowest && highest <= higher.highest)) {
+      return fail(ErrorCode::InvalidArgument,
+                  fmt::format("the range of the {} level is {} to {} percent: expected 0 <= lowest <= highest <= 100, "
+                              "and neither of them above the next higher level's",
+                              to_string(level), lowest, highest));
+    }
+    higher = {lowest, highest};
+  }
+  return {};
 }
 
 Result<void> check_free_bytes(const AlertThresholds& thresholds) {
@@ -60,10 +76,12 @@ Result<void> check_times(const AlertThresholds& thresholds) {
 }
 
 Result<void> check_hysteresis(const AlertThresholds& thresholds) {
-  if (0 <= thresholds.hysteresis_percent && thresholds.hysteresis_percent < thresholds.warning.percent) return {};
+  const auto& warning = thresholds.warning;
+  const double least = thresholds.adaptive ? std::min(warning.percent, warning.range.lowest) : warning.percent;
+  if (0 <= thresholds.hysteresis_percent && thresholds.hysteresis_percent < least) return {};
   return fail(ErrorCode::InvalidArgument,
               fmt::format("the hysteresis must be at least 0 and less than the warning level's {} percent, but is {}",
-                          thresholds.warning.percent, thresholds.hysteresis_percent));
+                          least, thresholds.hysteresis_percent));
 }
 
 Result<void> check_durations(const AlertThresholds& thresholds) {
@@ -113,6 +131,7 @@ const LevelThreshold& AlertThresholds::of(Level level) const {
 
 Result<void> AlertThresholds::validate() const {
   return check_percents(*this)
+      .and_then([this] { return check_ranges(*this); })
       .and_then([this] { return check_free_bytes(*this); })
       .and_then([this] { return check_times(*this); })
       .and_then([this] { return check_hysteresis(*this); })

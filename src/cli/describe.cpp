@@ -110,6 +110,7 @@ std::string describe_device(const DeviceSnapshot& device, ByteUnit unit) {
   if (const auto oom = describe_time_to_oom(device.forecast); !oom.empty()) line += "  out of memory: " + oom;
   if (const auto why = describe_cause(device.forecast); !why.empty()) line += ": " + why;
   for (const auto& leak : device.leaks) line += "  " + leak.text();
+  for (const auto& threshold : device.thresholds) line += "  " + threshold.text();
   return with_label(line + tail, device.reading.provenance);
 }
 

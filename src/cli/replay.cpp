@@ -63,12 +63,15 @@ std::string forecast_lines(const StepReport& step) {
   return lines;
 }
 
-/// Of every GPU at the end: what leaks, and how the forecasts came out.
+/// Of every GPU at the end: what leaks, where adaptive thresholds came to, and how the forecasts came out.
 std::string closing_lines(const Snapshot& snapshot) {
   std::string lines;
   for (const auto& device : snapshot.devices) {
     for (const auto& leak : device.leaks) {
       lines += to_json(leak, device.device->gpu, snapshot.time, snapshot.provenance) + "\n";
+    }
+    for (const auto& threshold : device.thresholds) {
+      lines += to_json(threshold, device.device->gpu, snapshot.time, snapshot.provenance) + "\n";
     }
     lines += to_json(device.accuracy, device.device->gpu, snapshot.time, snapshot.provenance) + "\n";
   }

@@ -126,6 +126,9 @@ class JsonView final : public View {
     for (const auto& leak : device.leaks) {
       lines += to_json(leak, device.device->gpu, device.reading.time, device.reading.provenance) + "\n";
     }
+    for (const auto& threshold : device.thresholds) {
+      lines += to_json(threshold, device.device->gpu, device.reading.time, device.reading.provenance) + "\n";
+    }
     return lines;
   }
 

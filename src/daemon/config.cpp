@@ -53,8 +53,10 @@ void read_polling(PollingConfig& polling, const TomlTable& table) {
 void read_level(LevelThreshold& threshold, const TomlTable& thresholds, const std::string& name) {
   const auto table = thresholds.table(name, fmt::format("[thresholds.{}]", name));
   if (!table) return;
-  table->allow_only({"percent", "free", "minimum_duration", "time_to_oom"});
+  table->allow_only({"percent", "lowest", "highest", "free", "minimum_duration", "time_to_oom"});
   set(threshold.percent, table->percent("percent"));
+  set(threshold.range.lowest, table->percent("lowest"));
+  set(threshold.range.highest, table->percent("highest"));
   if (const auto free = table->bytes("free")) threshold.free = free;
   set(threshold.minimum_duration, table->duration("minimum_duration"));
   if (const auto time = table->duration("time_to_oom")) {
@@ -63,10 +65,11 @@ void read_level(LevelThreshold& threshold, const TomlTable& thresholds, const st
 }
 
 void read_thresholds(AlertThresholds& thresholds, const TomlTable& table) {
-  table.allow_only({"warning", "critical", "emergency", "hysteresis", "forecast_hold", "repeat_interval"});
+  table.allow_only({"warning", "critical", "emergency", "adaptive", "hysteresis", "forecast_hold", "repeat_interval"});
   read_level(thresholds.warning, table, "warning");
   read_level(thresholds.critical, table, "critical");
   read_level(thresholds.emergency, table, "emergency");
+  set(thresholds.adaptive, table.flag("adaptive"));
   set(thresholds.hysteresis_percent, table.percent("hysteresis"));
   set(thresholds.forecast_hold, table.duration("forecast_hold"));
   set(thresholds.repeat_interval, table.duration("repeat_interval"));

@@ -36,7 +36,7 @@ void DeviceTrack::describe(Device device) {
   if (!is_judged()) forecast_.reset();
 }
 
-DeviceTrack::Intake DeviceTrack::take(Reading reading) {
+DeviceTrack::Intake DeviceTrack::take(Reading reading, Duration recovery_time) {
   silence_.clear();
   keep_events(reading.events);
   if (!reading.ok()) {
@@ -47,6 +47,7 @@ DeviceTrack::Intake DeviceTrack::take(Reading reading) {
   if (!is_news(reading)) return {};
   if (config_.capacity) replace_total(reading, *config_.capacity);
   learn(reading);
+  if (config_.thresholds.adaptive) adapt_thresholds(reading, recovery_time);
   Intake intake{true, judge(reading)};
   last_good_ = std::move(reading);
   return intake;
@@ -64,6 +65,20 @@ void DeviceTrack::learn(const Reading& reading) {
   }
   peak_used_ = std::max(peak_used_, occupied);
   if (reading.processes) processes_ = reading.processes;
+}
+
+void DeviceTrack::adapt_thresholds(const Reading& reading, Duration recovery_time) {
+  const auto times = reaction_times(recovery_time, config_.horizon);
+  Headrooms headrooms;
+  bool is_news = false;
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    is_news = rises_[i].add(reading.time.mono, reading.memory->occupied(), times[i]) || is_news;
+    if (const auto rise = rises_[i].usual_most()) headrooms[i] = Headroom{*rise, times[i]};
+  }
+  if (!is_news || !reading.memory->total) return;
+  const auto adapted = adapt(config_.thresholds, headrooms, *reading.memory->total);
+  learned_ = learned_thresholds(config_.thresholds, adapted, headrooms);
+  engine_.set_thresholds(adapted);
 }
 
 void DeviceTrack::keep_events(const std::vector<DeviceEvent>& events) {
@@ -96,6 +111,7 @@ DeviceSnapshot DeviceTrack::snapshot(MonoTime now, Duration stale_after) const {
                       processes_, peak_used_,       {events_.begin(), events_.end()}};
   shot.accuracy = ledger_.accuracy();
   shot.leaks = leaks();
+  shot.thresholds = learned_;
   if (failure_) {
     shot.status = DeviceStatus::Unavailable;
     shot.reason = failure_->reason;

@@ -1,6 +1,7 @@
 // Everything the monitor keeps of one device: a state machine fed with readings.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "dualgpuopt/memory/predictor/forecast_ledger.h"
 #include "dualgpuopt/memory/predictor/forecaster.h"
 #include "dualgpuopt/memory/predictor/leak_detector.h"
+#include "dualgpuopt/memory/predictor/rise_log.h"
 #include "monitor/shared_history.h"
 
 namespace dualgpuopt::memory {
@@ -27,7 +29,8 @@ class DeviceTrack {
     bool fresh = false;  ///< It was good, and newer than the last one.
     std::optional<MemoryAlert> alert;
   };
-  [[nodiscard]] Intake take(Reading reading);
+  /// `recovery_time`: how long a climb takes by now, for adaptive thresholds.
+  [[nodiscard]] Intake take(Reading reading, Duration recovery_time);
 
   /// Ok, or Stale when the last good reading is older than `stale_after`, or Unavailable with the source's reason.
   [[nodiscard]] DeviceSnapshot snapshot(MonoTime now, Duration stale_after) const;
@@ -52,6 +55,7 @@ class DeviceTrack {
   [[nodiscard]] bool is_news(const Reading& reading) const;
   [[nodiscard]] bool is_judged() const { return device_->kind != DeviceKind::Partitioned; }
   void learn(const Reading& reading);
+  void adapt_thresholds(const Reading& reading, Duration recovery_time);
   [[nodiscard]] std::vector<Leak> leaks() const;
   void keep_events(const std::vector<DeviceEvent>& events);
   [[nodiscard]] std::optional<MemoryAlert> judge(const Reading& reading);
@@ -69,6 +73,8 @@ class DeviceTrack {
   ForecastLedger ledger_;
   LeakDetector leak_;
   ProcessLeakDetector process_leaks_;
+  std::array<RiseLog, 3> rises_;  // within the reaction times of warning, critical and emergency
+  std::vector<LearnedThreshold> learned_;
   std::shared_ptr<const ProcessList> processes_;
   std::deque<DeviceEvent> events_;  // the newest, oldest first
   Bytes peak_used_ = 0;

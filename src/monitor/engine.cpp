@@ -38,7 +38,7 @@ DeviceTrack* Engine::find(int gpu) {
 std::optional<EngineEvent> Engine::take(Reading reading) {
   auto* track = find(reading.gpu);
   if (track == nullptr) return std::nullopt;
-  auto intake = track->take(std::move(reading));
+  auto intake = track->take(std::move(reading), recovery_time_);
   if (!intake.fresh) return std::nullopt;
   EngineEvent event{track->gpu(), std::move(intake.alert), std::nullopt};
   if (const auto cause = cause_to_climb(*track)) {

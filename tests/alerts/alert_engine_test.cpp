@@ -33,6 +33,18 @@ TEST_F(AlertEngineTest, SaysNothingOfAQuietDevice) {
   EXPECT_EQ(engine.level(), Level::Normal);
 }
 
+TEST_F(AlertEngineTest, JudgesByNewThresholdsFromTheNextReadingOn) {
+  EXPECT_EQ(at(0s, 91), "raised critical, now critical");
+  auto moved = engine.thresholds();
+  moved.critical.percent = 94;
+  engine.set_thresholds(moved);
+  EXPECT_EQ(engine.level(), Level::Critical);
+  EXPECT_EQ(at(1s, 91), "cleared critical, now warning");
+  moved.critical.percent = 85;
+  engine.set_thresholds(moved);
+  EXPECT_EQ(at(2s, 91), "raised critical, now critical");
+}
+
 /// Exhaustion after so many seconds; none for a negative number.
 Forecast foreseen(double seconds) {
   Forecast forecast;

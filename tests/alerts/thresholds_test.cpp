@@ -99,6 +99,26 @@ TEST(AlertThresholds, RefuseFreeBytesThatRiseWithTheLevel) {
   EXPECT_TRUE(thresholds.validate());
 }
 
+TEST(Thresholds, RefusesRangesThatAreEmptyOrFallWithTheLevel) {
+  AlertThresholds thresholds;
+  thresholds.critical.range = {80, 79};
+  EXPECT_THAT(refusal(thresholds), HasSubstr("the range of the critical level is 80 to 79 percent"));
+  thresholds.critical.range = {50, 95};
+  EXPECT_THAT(refusal(thresholds), HasSubstr("the range of the warning level is 60 to 90 percent"));
+  thresholds.critical.range = {75, 101};
+  EXPECT_THAT(refusal(thresholds), HasSubstr("the range of the critical level"));
+  thresholds.critical.range = {std::numeric_limits<double>::quiet_NaN(), 95};
+  EXPECT_THAT(refusal(thresholds), HasSubstr("the range of the critical level"));
+}
+
+TEST(Thresholds, WantTheHysteresisUnderTheWholeRangeWhereTheyAdapt) {
+  AlertThresholds thresholds;
+  thresholds.hysteresis_percent = 60;
+  EXPECT_TRUE(thresholds.validate());
+  thresholds.adaptive = true;
+  EXPECT_THAT(refusal(thresholds), HasSubstr("less than the warning level's 60 percent"));
+}
+
 TEST(AlertThresholds, RefuseAHysteresisThatWouldNeverEndALevel) {
   AlertThresholds thresholds;
   for (const double hysteresis : {-0.1, 80.0, std::numeric_limits<double>::quiet_NaN()}) {

@@ -32,11 +32,14 @@ TEST(ParseConfig, ReadsEveryKey) {
     longest = "10s"
     processes = "30s"
     [thresholds]
+    adaptive = true
     hysteresis = 3
     repeat_interval = "1h"
     forecast_hold = "20s"
     [thresholds.warning]
     percent = "70%"
+    lowest = "50%"
+    highest = "85%"
     free = "4GiB"
     minimum_duration = "5s"
     time_to_oom = "2min"
@@ -63,9 +66,11 @@ TEST(ParseConfig, ReadsEveryKey) {
   )");
   ASSERT_TRUE(config) << config.error().describe();
   EXPECT_EQ(config->polling, (PollingConfig{2s, 500ms, 10s, 30s}));
+  EXPECT_TRUE(config->thresholds.adaptive);
+  EXPECT_EQ(config->thresholds.warning.range, (PercentRange{50, 85}));
   EXPECT_EQ(config->thresholds.hysteresis_percent, 3);
   EXPECT_EQ(config->thresholds.repeat_interval, 1h);
-  EXPECT_EQ(config->thresholds.warning, (LevelThreshold{70, 4_GiB, 5s, Seconds(120)}));
+  EXPECT_EQ(config->thresholds.warning, (LevelThreshold{70, 4_GiB, 5s, Seconds(120), {50, 85}}));
   EXPECT_EQ(config->thresholds.critical.percent, 85);
   EXPECT_EQ(config->thresholds.emergency.percent, 92.5);
   EXPECT_THAT(config->ladder.rungs, ElementsAre(RecoveryStrategy::Offload, RecoveryStrategy::ClearCache));

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .alerts import AlertLevel, MemoryAlert, MemoryAlertLevel, Subscription, Threshold, Thresholds
+from .alerts import AlertLevel, LearnedThreshold, MemoryAlert, MemoryAlertLevel, Subscription, Threshold, Thresholds
 from .compat import (
     GPUMemoryStats,
     MemoryAlertCallback,
@@ -84,6 +84,7 @@ __all__ = [
     "History",
     "HistorySummary",
     "Ladder",
+    "LearnedThreshold",
     "Measurement",
     "MemoryAlert",
     "MemoryMonitor",

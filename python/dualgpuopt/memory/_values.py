@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .alerts import MemoryAlert, Threshold, _level
+from .alerts import LearnedThreshold, MemoryAlert, Threshold, _level
 from .metrics import (
     Device,
     DeviceEvent,
@@ -48,7 +48,7 @@ def reading(raw: Raw) -> Reading:
 
 
 def _device(raw: Raw) -> DeviceSnapshot:
-    device, status, reason, newest, level, forecast, processes, peak, events, accuracy, leaks = raw
+    device, status, reason, newest, level, forecast, processes, peak, events, accuracy, leaks, moved = raw
     return DeviceSnapshot(
         Device(*device),
         status,
@@ -61,6 +61,7 @@ def _device(raw: Raw) -> DeviceSnapshot:
         _events(events),
         ForecastAccuracy(*accuracy),
         tuple(Leak(*leak) for leak in leaks),
+        tuple(LearnedThreshold(_level(level), *rest) for level, *rest in moved),
     )
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlertLevel",
+    "LearnedThreshold",
     "MemoryAlert",
     "MemoryAlertLevel",
     "Subscription",
@@ -64,6 +65,8 @@ class Threshold(NamedTuple):
         free: Bytes; None: only the percentage counts.
         minimum_duration: Seconds that the level must hold before its alert is raised.
         time_to_oom: Seconds; None: the forecast does not count.
+        range: Where the percentage may move to when thresholds are adaptive: lowest and highest; None: the level's
+            own default.
 
     Example:
         >>> Threshold(90, free=2 * 1024**3).percent
@@ -74,6 +77,31 @@ class Threshold(NamedTuple):
     free: int | None = None
     minimum_duration: float = 0.0
     time_to_oom: float | None = None
+    range: tuple[float, float] | None = None
+
+
+class LearnedThreshold(NamedTuple):
+    """Where an adaptive threshold has moved to, and why. Provisional: fields may be added.
+
+    Attributes:
+        level: Which one.
+        percent: Where it begins now.
+        configured: Where the configuration put it.
+        rise: Bytes by which use rises above its peak, as a rule,
+        within: within so many seconds.
+        text: The same as a sentence.
+
+    Example:
+        >>> def show(threshold: LearnedThreshold) -> None:
+        ...     print(threshold.level.name, threshold.percent, threshold.text)
+    """
+
+    level: AlertLevel
+    percent: float
+    configured: float
+    rise: int
+    within: float
+    text: str
 
 
 class Thresholds(NamedTuple):
@@ -86,6 +114,7 @@ class Thresholds(NamedTuple):
         hysteresis_percent: A level ends this far under its threshold, in percentage points.
         repeat_interval: Seconds after which the alert of a level that lasts is repeated; 0: never.
         forecast_hold: Seconds that a level which a forecast reached lasts without another such forecast.
+        adaptive: The percentages move with what the device does, each within its range.
 
     Example:
         >>> Thresholds(warning=Threshold(70)).emergency.percent
@@ -98,6 +127,7 @@ class Thresholds(NamedTuple):
     hysteresis_percent: float = 2.0
     repeat_interval: float = 300.0
     forecast_hold: float = 10.0
+    adaptive: bool = False
 
     def as_config(self) -> dict[str, Any]:
         """The `[thresholds]` table of the configuration, as docs/configuration.md describes it."""
@@ -105,6 +135,7 @@ class Thresholds(NamedTuple):
             "hysteresis": self.hysteresis_percent,
             "repeat_interval": self.repeat_interval,
             "forecast_hold": self.forecast_hold,
+            "adaptive": self.adaptive,
         }
         for name in ("warning", "critical", "emergency"):
             level: Threshold = getattr(self, name)
@@ -115,6 +146,8 @@ class Thresholds(NamedTuple):
             }
             if level.free is not None:
                 table[name]["free"] = level.free
+            if level.range is not None:
+                table[name]["lowest"], table[name]["highest"] = level.range
         return table
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, NamedTuple
 
-from .alerts import AlertLevel
+from .alerts import AlertLevel, LearnedThreshold
 
 __all__ = [
     "Device",
@@ -340,6 +340,7 @@ class DeviceSnapshot(NamedTuple):
         events: The newest that the driver reported, oldest first.
         accuracy: Of the forecasts that came due since the monitor began.
         leaks: The device's own first, then its processes', the fastest first.
+        thresholds: Where they are adaptive: those that have moved.
 
     Example:
         >>> from dualgpuopt.memory import MemoryMonitor
@@ -360,6 +361,7 @@ class DeviceSnapshot(NamedTuple):
     events: tuple[DeviceEvent, ...]
     accuracy: ForecastAccuracy
     leaks: tuple[Leak, ...]
+    thresholds: tuple[LearnedThreshold, ...]
 
     @property
     def gpu(self) -> int:

@@ -30,6 +30,9 @@ class AlertEngine {
   /// The alert that this reading causes, if any; at most one. `forecast` may be null. Times must not descend.
   [[nodiscard]] std::optional<MemoryAlert> update(const Reading& reading, const Forecast* forecast);
 
+  /// From the next reading on; valid ones. The level in force stays until a reading ends it.
+  void set_thresholds(const AlertThresholds& thresholds);
+
   [[nodiscard]] Level level() const { return level_; }
   [[nodiscard]] const AlertThresholds& thresholds() const { return thresholds_; }
 

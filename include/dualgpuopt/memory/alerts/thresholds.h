@@ -11,6 +11,14 @@
 
 namespace dualgpuopt::memory {
 
+/// Where a threshold may move to when thresholds are adaptive.
+struct PercentRange {
+  double lowest = 0;
+  double highest = 100;
+
+  friend bool operator==(const PercentRange&, const PercentRange&) = default;
+};
+
 /// One level begins when the percent is reached, when no more than `free` bytes are left, or when exhaustion is
 /// forecast within `time_to_oom`, whichever comes first.
 struct LevelThreshold {
@@ -18,6 +26,7 @@ struct LevelThreshold {
   std::optional<Bytes> free;
   Duration minimum_duration{};  ///< The level must hold this long before its alert is raised.
   std::optional<Seconds> time_to_oom = {};
+  PercentRange range = {};
 
   friend bool operator==(const LevelThreshold&, const LevelThreshold&) = default;
 };
@@ -33,9 +42,11 @@ enum class ThresholdKind { Percent, FreeBytes, TimeToOom };
                                                         double hysteresis_percent = 0);
 
 struct AlertThresholds {
-  LevelThreshold warning{80, std::nullopt, {}, Seconds(60)};
-  LevelThreshold critical{90, std::nullopt, {}};
-  LevelThreshold emergency{95, std::nullopt, {}};
+  LevelThreshold warning{80, std::nullopt, {}, Seconds(60), {60, 90}};
+  LevelThreshold critical{90, std::nullopt, {}, {}, {75, 95}};
+  LevelThreshold emergency{95, std::nullopt, {}, {}, {85, 98}};
+  /// The percents move with what the device does, each within its range (adaptive_thresholds.h).
+  bool adaptive = false;
   /// A level ends only when use is more than this far under its percent (in points), and free more than this share
   /// above its bytes: with 2, a warning at 80 % and 10 GiB lasts down to 78 % and up to 10.2 GiB.
   double hysteresis_percent = 2;
@@ -49,7 +60,8 @@ struct AlertThresholds {
   /// `level` must not be Normal.
   [[nodiscard]] const LevelThreshold& of(Level level) const;
   /// InvalidArgument unless 0 < warning <= critical <= emergency <= 100 (in percent), free bytes do not rise with the
-  /// level, 0 <= hysteresis_percent < warning, times to OOM are above 0, finite and do not rise with the level, and no
+  /// level, 0 <= hysteresis_percent < warning (and its range), ranges are within 0 and 100, not empty, and do not fall
+  /// with the level, times to OOM are above 0, finite and do not rise with the level, and no
   /// duration is negative.
   [[nodiscard]] Result<void> validate() const;
 

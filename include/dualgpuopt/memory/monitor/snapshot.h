@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "dualgpuopt/memory/alerts/adaptive_thresholds.h"
 #include "dualgpuopt/memory/metrics/device.h"
 #include "dualgpuopt/memory/metrics/forecast.h"
 #include "dualgpuopt/memory/metrics/forecast_accuracy.h"
@@ -25,12 +26,13 @@ struct DeviceSnapshot {
   Reading reading;
   Level level = Level::Normal;
   std::optional<Forecast> forecast;
-  std::shared_ptr<const ProcessList> processes;  ///< The newest list, with its own time; null before the first.
-  Bytes peak_used = 0;                           ///< The most occupied bytes since the monitor began.
-  std::vector<DeviceEvent> events = {};          ///< The newest eight that the driver reported, oldest first.
-  bool is_awaited = false;                       ///< Its first reading has neither come nor been given up.
-  ForecastAccuracy accuracy = {};                ///< Of the forecasts that have come due since the monitor began.
-  std::vector<Leak> leaks = {};                  ///< The device's own first, then its processes', the fastest first.
+  std::shared_ptr<const ProcessList> processes;   ///< The newest list, with its own time; null before the first.
+  Bytes peak_used = 0;                            ///< The most occupied bytes since the monitor began.
+  std::vector<DeviceEvent> events = {};           ///< The newest eight that the driver reported, oldest first.
+  bool is_awaited = false;                        ///< Its first reading has neither come nor been given up.
+  ForecastAccuracy accuracy = {};                 ///< Of the forecasts that have come due since the monitor began.
+  std::vector<Leak> leaks = {};                   ///< The device's own first, then its processes', the fastest first.
+  std::vector<LearnedThreshold> thresholds = {};  ///< Where they are adaptive: those that have been moved.
 };
 
 /// All devices at one step. Immutable once published; safe to keep and to share.
