@@ -75,7 +75,8 @@ nb::tuple events_to_python(const std::vector<DeviceEvent>& events) {
 }
 
 nb::tuple to_python(const ForecastAccuracy& accuracy) {
-  return nb::make_tuple(accuracy.due, accuracy.unknown, accuracy.brier_score(), accuracy.interval_coverage(),
+  return nb::make_tuple(accuracy.due, accuracy.unknown, accuracy.brier_score(), accuracy.calibration_error(),
+                        accuracy.interval_coverage(),
                         accuracy.exhaustions, accuracy.foreseen, accuracy.alarms, accuracy.alarms_true);
 }
 

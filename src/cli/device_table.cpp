@@ -107,6 +107,7 @@ std::vector<std::string> device_table(const Snapshot& snapshot, const TableStyle
     if (const auto why = describe_cause(device.forecast); !why.empty()) lines.push_back(cause_line(why, style));
     for (const auto& leak : device.leaks) lines.push_back(cause_line(leak.text(), style));
     for (const auto& threshold : device.thresholds) lines.push_back(cause_line(threshold.text(), style));
+    if (device.accuracy.due > 0) lines.push_back(cause_line(device.accuracy.text(), style));
   }
   return lines;
 }

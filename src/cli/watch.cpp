@@ -116,7 +116,7 @@ class JsonView final : public View {
   }
 
  private:
-  static std::string records_of(const DeviceSnapshot& device) {
+  std::string records_of(const DeviceSnapshot& device) {
     auto lines = to_json(device.reading) + "\n";
     if (device.status == DeviceStatus::Ok && device.forecast) {
       lines +=
@@ -129,11 +129,15 @@ class JsonView final : public View {
     for (const auto& threshold : device.thresholds) {
       lines += to_json(threshold, device.device->gpu, device.reading.time, device.reading.provenance) + "\n";
     }
+    if (std::exchange(due_[device.device->gpu], device.accuracy.due) != device.accuracy.due) {
+      lines += to_json(device.accuracy, device.device->gpu, device.reading.time, device.reading.provenance) + "\n";
+    }
     return lines;
   }
 
   Output& output_;
   NewReadings readings_;
+  std::map<int, std::uint64_t> due_;  // forecasts that had come due at a GPU's last accuracy record
   bool introduced_ = false;
 };
 

@@ -1,5 +1,7 @@
 #include "dualgpuopt/memory/predictor/forecast_ledger.h"
 
+#include <algorithm>
+
 namespace dualgpuopt::memory {
 
 void ForecastLedger::add(MonoTime time, Bytes used, std::optional<Bytes> capacity, const Forecast& forecast) {
@@ -61,12 +63,22 @@ void ForecastLedger::judge(const Entry& entry) {
   }
   ++accuracy_.due;
   const bool happened = entry.exhausted && *entry.exhausted - entry.made <= horizon_;
-  const double error = entry.risk.value_or(0) - (happened ? 1 : 0);
-  accuracy_.squared_error += error * error;
+  count(entry.risk.value_or(0), happened);
   if (*entry.used_at_horizon >= entry.low && *entry.used_at_horizon <= entry.high) ++accuracy_.inside_interval;
   if (!entry.is_alarm) return;
   ++accuracy_.alarms;
   if (entry.exhausted) ++accuracy_.alarms_true;
+}
+
+void ForecastLedger::count(double risk, bool happened) {
+  auto& bins = accuracy_.calibration;
+  const auto place = static_cast<std::size_t>(std::clamp(risk, 0.0, 1.0) * static_cast<double>(bins.size()));
+  auto& bin = bins[std::min(place, bins.size() - 1)];
+  ++bin.forecasts;
+  bin.risk += risk;
+  if (happened) ++bin.happened;
+  const double error = risk - (happened ? 1 : 0);
+  accuracy_.squared_error += error * error;
 }
 
 void ForecastLedger::take_in(MonoTime time, const Forecast& forecast) {

@@ -64,7 +64,7 @@ class PooledForecaster final : public Forecaster {
   [[nodiscard]] TrendEstimate growth(double seconds) const;
   void foresee_use(Forecast& forecast, const TrendEstimate& trend) const;
   void explain_use(Forecast& forecast, const TrendEstimate& trend) const;
-  void explain_exhaustion(Forecast& forecast, const PlateauLog::Visits& visits) const;
+  static void explain_exhaustion(Forecast& forecast, const TrendEstimate& trend, const PlateauLog::Visits& visits);
   void foresee_exhaustion(Forecast& forecast, Bytes capacity) const;
   static void tell_time(Forecast& forecast, const Outlook& foreseen);
   [[nodiscard]] RiskCurve background(const WaitingTimes& waits, double capacity) const;
@@ -153,7 +153,7 @@ void PooledForecaster::foresee_exhaustion(Forecast& forecast, Bytes capacity) co
   const double risk = std::max(all.probability(seconds), kForeseenRisk * value_at(waits.share(expected), seconds));
   forecast.risk = std::clamp(risk, 0.0, 1.0);
   tell_time(forecast, foreseen);
-  if (forecast.time_to_oom) explain_exhaustion(forecast, visits);
+  if (forecast.time_to_oom) explain_exhaustion(forecast, trend, visits);
 }
 
 void PooledForecaster::explain_use(Forecast& forecast, const TrendEstimate& trend) const {
@@ -171,8 +171,13 @@ void PooledForecaster::explain_use(Forecast& forecast, const TrendEstimate& tren
 }
 
 /// Steps and lines say it themselves; else it is the past that foresees exhaustion, because the walk may not.
-void PooledForecaster::explain_exhaustion(Forecast& forecast, const PlateauLog::Visits& visits) const {
-  if (forecast.regime == Regime::Stepping || forecast.regime == Regime::Growing || visits.count == 0) return;
+void PooledForecaster::explain_exhaustion(Forecast& forecast, const TrendEstimate& trend,
+                                          const PlateauLog::Visits& visits) {
+  if (forecast.regime == Regime::Stepping || forecast.regime == Regime::Growing) return;
+  if (visits.count == 0) {
+    if (trend.reliability > 0 && trend.slope > 0) forecast.regime = Regime::Growing;
+    return;
+  }
   forecast.since_oom = Seconds(visits.since_left);
   if (visits.period) {
     forecast.regime = Regime::Recurring;

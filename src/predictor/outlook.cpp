@@ -7,8 +7,38 @@ namespace dualgpuopt::memory {
 namespace {
 
 constexpr double kNegligible = 1e-3;  // a reliability under this leaves the trend out
-constexpr double kPrecision = 1e-3;   // of a quantile, as a share of it
+constexpr double kPrecision = 2e-3;   // of a quantile, as a share of it
 constexpr int kMostSteps = 12;
+
+/// A stretch of time within which a rising function passes 0, narrowed by false position in the Illinois variant
+/// (M. Dowell, P. Jarratt, "A modified regula falsi method for computing the root of an equation", 1971).
+class Bracket {
+ public:
+  Bracket(double from, double to, double low, double high) : from_(from), to_(to), low_(low), high_(high) {}
+
+  [[nodiscard]] bool is_inside(double at) const { return at > from_ && at < to_; }
+  [[nodiscard]] bool is_wide() const { return to_ - from_ > kPrecision * to_; }
+  /// Where the straight line between the ends passes 0; an end that stays counts half each time.
+  [[nodiscard]] double estimate() const {
+    const double low = low_weight_ * low_;
+    const double share = low / (low - high_weight_ * high_);
+    return from_ + (to_ - from_) * std::clamp(share, kPrecision, 1 - kPrecision);
+  }
+  /// `value` is the function's at a time inside.
+  void narrow(double at, double value) {
+    const bool is_under = value < 0;
+    (is_under ? from_ : to_) = at;
+    (is_under ? low_ : high_) = value;
+    (is_under ? low_weight_ : high_weight_) = 1;
+    (is_under ? high_weight_ : low_weight_) /= 2;
+  }
+  [[nodiscard]] double crossing() const { return high_ > low_ ? from_ - (to_ - from_) * low_ / (high_ - low_) : to_; }
+
+ private:
+  double from_, to_, low_, high_;
+  double low_weight_ = 1;
+  double high_weight_ = 1;
+};
 
 TrendEstimate counted(TrendEstimate trend) {
   if (trend.slope <= 0 || trend.reliability < kNegligible) trend.reliability = 0;
@@ -52,23 +82,20 @@ std::optional<double> Outlook::quantile(double probability) const {
 }
 
 double Outlook::search(double probability, double from, double to) const {
-  double low = this->probability(from);
-  double high = this->probability(to);
+  Bracket bracket{from, to, this->probability(from) - probability, this->probability(to) - probability};
   const auto narrow = [&](double seconds) {
-    if (!(seconds > from && seconds < to)) return;
-    const double value = this->probability(seconds);
-    (value < probability ? from : to) = seconds;
-    (value < probability ? low : high) = value;
+    if (bracket.is_inside(seconds)) bracket.narrow(seconds, this->probability(seconds) - probability);
   };
   for (const auto* line : {&trend_, &staircase_}) {
-    // A sure line is a step in the distribution; its own quantiles take the search there at once.
+    // A sure line is a step in the distribution; its own quantiles, just before and after it, take the search there.
     if (line->reliability == 0) continue;
-    for (const double deviations : {-3.0, 3.0}) narrow(line->time_past(capacity_, deviations));
+    narrow(line->time_past(capacity_, -3) * (1 - kPrecision / 3));
+    narrow(line->time_past(capacity_, 3) * (1 + kPrecision / 3));
   }
   if (trend_.reliability > 0 || staircase_.reliability > 0) {
-    for (int step = 0; step < kMostSteps && to - from > kPrecision * to; ++step) narrow((from + to) / 2);
+    for (int step = 0; step < kMostSteps && bracket.is_wide(); ++step) narrow(bracket.estimate());
   }
-  return high > low ? from + (to - from) * (probability - low) / (high - low) : to;
+  return bracket.crossing();
 }
 
 }  // namespace dualgpuopt::memory

@@ -18,7 +18,8 @@ constexpr double kRoundingShare = 1e-12;   // of the sums: less than this is rou
 
 double TrendEstimate::crossing(double target, double seconds) const {
   const double distance = slope * seconds - (target - level);
-  const double deviation = std::hypot(noise, slope_deviation * seconds);
+  const double slope_noise = slope_deviation * seconds;
+  const double deviation = std::sqrt(noise * noise + slope_noise * slope_noise);
   if (deviation <= 1e-9 * std::abs(target - level)) return distance >= 0 ? 1 : 0;
   return normal_cdf(static_cast<float>(std::clamp(distance / deviation, -13.0, 13.0)));
 }
@@ -71,8 +72,7 @@ void Trend::add(double time, double used) {
   if (++seen_ < 3) return;
   // On a ramp the median is the sample in the middle, so the middle's time is exact there and never runs backwards.
   const Sample middle{last_[1].time, median_of_last_three()};
-  fast_.add(middle);
-  slow_.add(middle);
+  for (auto& line : lines_) line.add(middle);
 }
 
 double Trend::median_of_last_three() const {
@@ -81,9 +81,12 @@ double Trend::median_of_last_three() const {
 
 TrendEstimate Trend::estimate() const {
   if (seen_ < 3) return {};
-  const auto fast = fast_.estimate(last_[2]);
-  const auto slow = slow_.estimate(last_[2]);
-  return slow.reliability > fast.reliability ? slow : fast;
+  TrendEstimate best;
+  for (const auto& line : lines_) {
+    const auto estimate = line.estimate(last_[2]);
+    if (estimate.reliability > best.reliability) best = estimate;
+  }
+  return best;
 }
 
 }  // namespace dualgpuopt::memory

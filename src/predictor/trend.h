@@ -23,12 +23,12 @@ struct TrendEstimate {
   [[nodiscard]] double time_past(double target, double deviations) const;
 };
 
-/// Fits lines over two time scales, exponentially weighted least squares on samples at any interval. Single outliers do
-/// not get in: each sample is replaced by the median of it and its neighbours.
+/// Fits lines over three time scales, exponentially weighted least squares on samples at any interval. Single outliers
+/// do not get in: each sample is replaced by the median of it and its neighbours.
 class Trend {
  public:
   void add(double time, double used);
-  /// The more reliable of the two lines; reliability 0 until there are enough samples.
+  /// The most reliable of the lines; reliability 0 until there are enough samples.
   [[nodiscard]] TrendEstimate estimate() const;
 
  private:
@@ -56,8 +56,7 @@ class Trend {
 
   std::array<Sample, 3> last_{};
   std::size_t seen_ = 0;
-  Line fast_{60};
-  Line slow_{600};
+  std::array<Line, 3> lines_{Line(20), Line(60), Line(600)};
 };
 
 }  // namespace dualgpuopt::memory

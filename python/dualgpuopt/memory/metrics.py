@@ -273,6 +273,7 @@ class ForecastAccuracy(NamedTuple):
         due: Forecasts compared with what happened.
         unknown: Those that came due where there were no readings, and are not counted.
         brier_score: Mean of (risk - happened)^2, 0 is best; None before the first came due.
+        calibration_error: Mean distance of a risk from how often it happened at such a risk, 0 is best; None as above.
         interval_coverage: Share of the uses at the horizon that lay in the 80 % interval; None as above.
         exhaustions: Times that nothing was free.
         foreseen: Of these, warned of between 5 s and a horizon before.
@@ -290,6 +291,7 @@ class ForecastAccuracy(NamedTuple):
     due: int
     unknown: int
     brier_score: float | None
+    calibration_error: float | None
     interval_coverage: float | None
     exhaustions: int
     foreseen: int

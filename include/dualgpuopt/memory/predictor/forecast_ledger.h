@@ -48,6 +48,7 @@ class ForecastLedger {
   void note_use(MonoTime time, Bytes used);
   void judge_due(MonoTime time);
   void judge(const Entry& entry);
+  void count(double risk, bool happened);
   void take_in(MonoTime time, const Forecast& forecast);
 
   std::array<Entry, kMost> entries_{};
