@@ -88,14 +88,14 @@ TEST(Forecaster, ForeseesAnExactRampAfterTenSamples) {
 
 TEST(Forecaster, ForeseesARampThatFollowsALoadAndNamesIt) {
   Scatter scatter;
-  // 16 GiB in 20 s, a minute of rest, then 150 MiB a second to 24 GiB; 20 MiB of noise.
+  // 16 GiB in 20 s, a minute of rest, then 100 MiB a second to 24 GiB; 20 MiB of noise.
   const auto use = [&](auto i) {
     const auto second = static_cast<double>(i);
     const double loaded = 0x1p30 * 0.8 * std::min(second, 20.0);
-    return loaded + 0x1p20 * (150 * std::max(0.0, second - 80) + 20 * scatter());
+    return loaded + 0x1p20 * (100 * std::max(0.0, second - 80) + 20 * scatter());
   };
-  const auto forecast = ask(*taught(sampled(115, 1s, use)), 60s, 24_GiB);
-  EXPECT_NEAR(seconds_to_oom(forecast), 20, 6);
+  const auto forecast = ask(*taught(sampled(141, 1s, use)), 60s, 24_GiB);
+  EXPECT_NEAR(seconds_to_oom(forecast), 22, 6);
   EXPECT_EQ(forecast.regime, Regime::Growing);
 }
 
