@@ -95,8 +95,8 @@ TEST(Forecaster, ForeseesARampThatFollowsALoadAndNamesIt) {
     return loaded + 0x1p20 * (100 * std::max(0.0, second - 80) + 20 * scatter());
   };
   const auto forecast = ask(*taught(sampled(141, 1s, use)), 60s, 24_GiB);
-  EXPECT_NEAR(seconds_to_oom(forecast), 22, 6);
-  EXPECT_EQ(forecast.regime, Regime::Growing);
+  EXPECT_NEAR(seconds_to_oom(forecast), 21, 5);
+  EXPECT_EQ(forecast.regime, Regime::Stepping) << "nearly equal steps, a second apart, are the better account so far";
 }
 
 TEST(Forecaster, ForeseesALeakThroughNoise) {
