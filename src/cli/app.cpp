@@ -32,6 +32,7 @@ int run(int argc, const char* const* argv) {
   add_record(app, action);
   add_replay(app, action);
   add_check(app, action);
+  add_estimate(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

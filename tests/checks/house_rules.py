@@ -15,10 +15,11 @@ DIRECT = {
     "sources": ["metrics", "processes"],
     "alerts": ["metrics"],
     "predictor": ["metrics"],
+    "models": ["core"],
     "recovery": ["metrics", "processes"],
     "monitor": ["sources", "alerts", "predictor", "recovery"],
     "daemon": ["monitor"],
-    "cli": ["daemon", "monitor"],
+    "cli": ["daemon", "monitor", "models"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"(?:dualgpuopt/memory/)?([a-z_]+)/', re.MULTILINE)
@@ -61,7 +62,7 @@ def mirror_complaints() -> list[str]:
 
 # What only a whole gpumem can show: tests/cli/end_to_end runs it.
 SHOWN_END_TO_END = {
-    "cli": {"main", "app", "command", "status", "watch", "record", "replay", "check"},
+    "cli": {"main", "app", "command", "status", "watch", "record", "replay", "check", "estimate"},
 }
 
 

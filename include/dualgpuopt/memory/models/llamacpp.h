@@ -1,0 +1,66 @@
+// How much memory llama.cpp needs for a model, device by device.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dualgpuopt/memory/models/kv_cache.h"
+#include "dualgpuopt/memory/models/model_source.h"
+
+namespace dualgpuopt::memory {
+
+/// Layer: each layer lies on one GPU. Row: matrices are cut up over all GPUs; cache and scratch lie on the main GPU.
+enum class SplitMode { Layer, Row };
+
+/// llama.cpp, or its fork ik_llama.cpp, which computes latent attention and experts on the host otherwise.
+enum class LlamaCppFork { Mainline, Ik };
+
+struct LlamaCppOptions {
+  KvCacheOptions cache;
+  bool flash_attention = true;
+  std::size_t gpus = 1;       ///< 0: everything in host memory.
+  std::vector<double> split;  ///< Each GPU's share (-ts), in any unit; empty: equal shares.
+  SplitMode mode = SplitMode::Layer;
+  std::size_t main_gpu = 0;
+  std::optional<std::uint64_t> gpu_layers;  ///< -ngl; the output counts as one more layer. Empty: all.
+  std::uint64_t host_expert_layers = 0;     ///< So many first layers keep their experts in host memory (--n-cpu-moe).
+  LlamaCppFork fork = LlamaCppFork::Mainline;
+  bool one_output = false;  ///< Logits for one token a sequence only, as servers have it since 2026.
+
+  /// InvalidArgument, naming the option, for a context or micro-batch of 0, a split of another length than the GPUs or
+  /// with negative or no shares, and a main GPU that there is not.
+  [[nodiscard]] Result<void> validate() const;
+};
+
+/// Bytes on one device.
+struct DeviceNeed {
+  std::optional<std::size_t> gpu;  ///< Empty: host memory.
+  std::uint64_t layers = 0;        ///< Without the output.
+  Bytes weights = 0;
+  Bytes kv_cache = 0;
+  Bytes state = 0;    ///< Of recurrent layers.
+  Bytes compute = 0;  ///< Scratch for the largest graph. The least sure part: within a quarter in four of five logs.
+  Bytes output = 0;   ///< Logits, in host memory.
+
+  [[nodiscard]] Bytes total() const { return weights + kv_cache + state + compute + output; }
+};
+
+/// What the process takes on each GPU besides, for the driver's context and kernels: 150 to 710 MiB were seen, by GPU
+/// and driver (docs/model-memory.md).
+inline constexpr Bytes kTypicalContextOverhead = Bytes{300} << 20;
+
+/// The GPUs in order, then host memory. Formulas and their sources: docs/model-memory.md. `options` must be valid.
+[[nodiscard]] std::vector<DeviceNeed> llamacpp_need(const Model& model, const LlamaCppOptions& options);
+
+/// Scratch on a device with such options: see docs/model-memory.md.
+struct ComputePlace {
+  bool has_output = false;
+  Bytes staged_experts = 0;  ///< Of experts in host memory, copied over for large batches.
+};
+[[nodiscard]] Bytes compute_buffer(const ModelShape& shape, const LlamaCppOptions& options, const ComputePlace& place);
+
+/// The device of each layer, and of the output last; empty: host memory.
+[[nodiscard]] std::vector<std::optional<std::size_t>> place_layers(std::size_t layers, const LlamaCppOptions& options);
+
+}  // namespace dualgpuopt::memory

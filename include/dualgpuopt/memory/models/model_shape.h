@@ -1,0 +1,69 @@
+// What of a model's architecture decides how much memory it takes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dualgpuopt/memory/core/units.h"
+
+namespace dualgpuopt::memory {
+
+/// What a layer keeps of the tokens before: all of them, those of a sliding window, a state of fixed size, or nothing.
+enum class LayerCache { Full, Window, State, None };
+
+struct LayerShape {
+  LayerCache cache = LayerCache::Full;
+  std::uint64_t heads = 0;
+  std::uint64_t kv_heads = 0;
+  std::uint64_t key_length = 0;    ///< Elements of one head's key,
+  std::uint64_t value_length = 0;  ///< and of its value.
+  std::uint64_t feed_forward = 0;  ///< Inner width of the dense part; 0: none.
+
+  friend bool operator==(const LayerShape&, const LayerShape&) = default;
+};
+
+/// Of a mixture of experts.
+struct ExpertShape {
+  std::uint64_t count = 0;  ///< 0: the model is dense.
+  std::uint64_t used = 0;   ///< For each token.
+  std::uint64_t feed_forward = 0;
+  std::uint64_t shared_feed_forward = 0;  ///< Of the experts that every token uses, together.
+
+  friend bool operator==(const ExpertShape&, const ExpertShape&) = default;
+};
+
+/// Multi-head latent attention: one compressed key of `rank` + `rope` elements for all heads.
+struct LatentShape {
+  std::uint64_t rank = 0;  ///< 0: the model has none.
+  std::uint64_t query_rank = 0;
+  std::uint64_t rope = 0;
+
+  friend bool operator==(const LatentShape&, const LatentShape&) = default;
+};
+
+/// A model's dimensions. Counts are of elements or layers; 0 where a source does not tell.
+struct ModelShape {
+  std::string architecture;  ///< As GGUF calls it: "llama", "qwen3moe".
+  std::string name;
+  std::uint64_t embedding = 0;
+  std::uint64_t vocabulary = 0;
+  std::uint64_t context = 0;  ///< That it was trained for.
+  std::uint64_t window = 0;   ///< Tokens of the sliding window; 0: none.
+  std::vector<LayerShape> layers;
+  ExpertShape experts;
+  LatentShape latent;
+  std::uint64_t state_elements = 0;  ///< Of one State layer and one sequence, in 32-bit floating point.
+
+  [[nodiscard]] std::uint64_t heads() const;  ///< The most of any layer.
+  [[nodiscard]] std::uint64_t count(LayerCache cache) const;
+
+  friend bool operator==(const ModelShape&, const ModelShape&) = default;
+};
+
+/// Which layers have a full cache, by the rules that llama.cpp has for architectures whose files do not say it
+/// (llama-model.cpp, set_swa_pattern); `layer` counts from 0. Full where the architecture has no such rule.
+[[nodiscard]] LayerCache customary_cache(const std::string& architecture, std::uint64_t layer, std::uint64_t window);
+
+}  // namespace dualgpuopt::memory

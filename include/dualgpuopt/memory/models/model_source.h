@@ -1,0 +1,34 @@
+// Where a model's shape and weights come from.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include "dualgpuopt/memory/models/model_weights.h"
+
+namespace dualgpuopt::memory {
+
+/// A model, as far as it can be known without reading its weights.
+struct Model {
+  ModelShape shape;
+  ModelWeights weights;
+};
+
+/// The shape that a GGUF header tells (the keys of docs/gguf.md, "[llm]"). Error: ParseFailed, naming the key that is
+/// missing or makes no sense.
+[[nodiscard]] Result<ModelShape> shape_of(const GgufHeader& header);
+
+/// A GGUF file, or all parts of a split one.
+[[nodiscard]] Result<Model> load_gguf_model(const std::filesystem::path& file);
+
+/// A JSON object of hyper-parameters by the names that llama.cpp's log prints: n_layer, n_embd, n_head, n_head_kv,
+/// n_embd_head_k, n_embd_head_v, n_ff, n_vocab, and where they apply n_swa, n_expert, n_expert_used, n_ff_exp,
+/// n_lora_kv, n_lora_q, n_rot, ssm_d_state, ssm_d_inner, ssm_d_conv, full_attention_interval; n_head, n_head_kv and
+/// n_ff may be lists with one number for each layer. They may lie in an object "hparams" beside "arch", "model",
+/// "file_type", "model_size" ("4.58 GiB (4.89 BPW)") and "model_params" ("8.03 B"). Error: ParseFailed, naming the key.
+[[nodiscard]] Result<Model> parse_hparams(std::string_view json);
+
+/// parse_hparams of a file of at most 16 MiB; errors carry its name.
+[[nodiscard]] Result<Model> load_hparams(const std::filesystem::path& file);
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,41 @@
+// How many bytes a model's weights take, part by part.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dualgpuopt/memory/models/gguf.h"
+#include "dualgpuopt/memory/models/model_shape.h"
+
+namespace dualgpuopt::memory {
+
+/// Bytes of the parts that llama.cpp may put on different devices.
+struct ModelWeights {
+  Bytes input = 0;             ///< The token embedding; llama.cpp keeps it in host memory.
+  std::vector<Bytes> layers;   ///< Each with its experts.
+  std::vector<Bytes> experts;  ///< Of each layer: what --cpu-moe leaves in host memory.
+  Bytes output = 0;            ///< The last norm and the output matrix.
+  bool tied = false;           ///< The output matrix is the embedding once more; `output` counts it.
+  bool is_estimate = false;    ///< From the shape and the file type; else exact, from the table of tensors.
+
+  [[nodiscard]] Bytes all_layers() const;
+  /// Bytes of the file: a tied output is in it once.
+  [[nodiscard]] Bytes in_file() const;
+};
+
+/// Exact: from the tensors' names and sizes.
+[[nodiscard]] ModelWeights weights_of(const GgufHeader& header);
+
+/// What a log tells of a file that is not at hand.
+struct WeightHints {
+  std::string file_type;             ///< "Q4_K - Medium", "q8_0"; empty: f16.
+  std::optional<Bytes> file_bytes;   ///< Then the layers are scaled to it.
+  std::optional<double> parameters;  ///< Tells whether the output is tied.
+};
+
+/// An estimate from the shape: each tensor's type follows the rules of llama.cpp's quantisation
+/// (llama-quant.cpp, llama_tensor_get_type). Error: InvalidArgument for a file type that is not known.
+[[nodiscard]] Result<ModelWeights> weights_of(const ModelShape& shape, const WeightHints& hints);
+
+}  // namespace dualgpuopt::memory

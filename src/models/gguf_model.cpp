@@ -1,0 +1,155 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "dualgpuopt/memory/models/model_source.h"
+#include "models/shape_defaults.h"
+
+namespace dualgpuopt::memory {
+namespace {
+
+/// Reads the keys of one architecture; the first key that is wrong is what is reported.
+class Keys {
+ public:
+  Keys(const GgufHeader& header, std::string architecture) : header_(header), prefix_(std::move(architecture) + ".") {}
+
+  [[nodiscard]] std::uint64_t count(std::string_view key, std::uint64_t otherwise = 0) {
+    const auto number = header_.number(prefix_ + std::string(key));
+    return number ? checked(key, *number) : otherwise;
+  }
+  [[nodiscard]] std::uint64_t required(std::string_view key) {
+    const auto value = count(key);
+    if (value == 0) refuse(key, "is missing");
+    return value;
+  }
+  /// One number for all layers, or a list with one for each.
+  [[nodiscard]] std::vector<std::uint64_t> by_layer(std::string_view key, std::uint64_t layers,
+                                                    std::uint64_t otherwise) {
+    const auto* list = header_.list(prefix_ + std::string(key));
+    if (list == nullptr) return std::vector(layers, count(key, otherwise));
+    if (list->numbers.size() < layers)
+      refuse(key, fmt::format("has {} numbers for {} layers", list->numbers.size(), layers));
+    std::vector<std::uint64_t> values(layers, otherwise);
+    for (std::size_t i = 0; i < std::min<std::size_t>(layers, list->numbers.size()); ++i)
+      values[i] = checked(key, list->numbers[i]);
+    return values;
+  }
+  [[nodiscard]] const std::string& error() const { return error_; }
+
+ private:
+  std::uint64_t checked(std::string_view key, double value) {
+    constexpr double most = 1e12;
+    if (value >= 0 && value <= most && value == std::floor(value)) return static_cast<std::uint64_t>(value);
+    refuse(key, fmt::format("is {}: expected a whole number that is not negative", value));
+    return 0;
+  }
+  void refuse(std::string_view key, std::string_view why) {
+    if (error_.empty()) error_ = fmt::format("the key {}{} {}", prefix_, key, why);
+  }
+
+  const GgufHeader& header_;
+  std::string prefix_;
+  std::string error_;
+};
+
+std::uint64_t vocabulary_of(const GgufHeader& header, Keys& keys) {
+  if (const auto told = keys.count("vocab_size"); told > 0) return told;
+  if (const auto* tokens = header.list("tokenizer.ggml.tokens")) return tokens->length;
+  for (const auto& tensor : header.tensors) {
+    if (tensor.name == "token_embd.weight") return tensor.shape[1];
+  }
+  return 0;
+}
+
+/// Layers that have a cache of their own are those with keys: hybrids have none in the others.
+std::set<std::uint64_t> layers_with_keys(const GgufHeader& header) {
+  std::set<std::uint64_t> layers;
+  for (const auto& tensor : header.tensors) {
+    const auto is_key = tensor.name.ends_with(".attn_k.weight") || tensor.name.ends_with(".attn_qkv.weight") ||
+                        tensor.name.ends_with(".attn_kv_a_mqa.weight");
+    if (is_key && tensor.name.starts_with("blk."))
+      layers.insert(std::stoul("0" + tensor.name.substr(4, tensor.name.find('.', 4) - 4)));
+  }
+  return layers;
+}
+
+/// One entry for every layer of the shape: none is missing, and what lies in layers beyond counts with the output.
+ModelWeights fitted(ModelWeights weights, std::size_t layers) {
+  for (std::size_t i = layers; i < weights.layers.size(); ++i) weights.output += weights.layers[i];
+  weights.layers.resize(layers);
+  weights.experts.resize(layers);
+  return weights;
+}
+
+}  // namespace
+
+Result<ModelShape> shape_of(const GgufHeader& header) {
+  ModelShape shape;
+  shape.architecture = header.text("general.architecture").value_or("");
+  if (shape.architecture.empty()) return fail(ErrorCode::ParseFailed, "the key general.architecture is missing");
+  shape.name = header.text("general.name").value_or("");
+  Keys keys(header, shape.architecture);
+  constexpr std::uint64_t most_layers = 4096;
+  const auto layers = std::min(keys.required("block_count"), most_layers);
+  shape.embedding = keys.required("embedding_length");
+  shape.context = keys.count("context_length");
+  shape.vocabulary = vocabulary_of(header, keys);
+  shape.experts = {keys.count("expert_count"), keys.count("expert_used_count"),
+                   keys.count("expert_feed_forward_length"), keys.count("expert_shared_feed_forward_length")};
+  shape.latent = {keys.count("attention.kv_lora_rank"), keys.count("attention.q_lora_rank"),
+                  keys.count("rope.dimension_count")};
+  if (shape.latent.rank == 0) shape.latent = {};
+  shape.window = keys.count("attention.sliding_window");
+  shape.state_elements = state_elements({keys.count("ssm.conv_kernel"), keys.count("ssm.inner_size"),
+                                         keys.count("ssm.state_size"), keys.count("ssm.group_count")});
+
+  const auto heads = keys.by_layer("attention.head_count", layers, 0);
+  const auto kv_heads = keys.by_layer("attention.head_count_kv", layers, 0);
+  const auto feed_forward = keys.by_layer("feed_forward_length", layers, 0);
+  const auto pattern = keys.by_layer("attention.sliding_window_pattern", layers, 0);
+  const bool has_pattern = header.list(shape.architecture + ".attention.sliding_window_pattern") != nullptr;
+  const auto interval = keys.count("full_attention_interval", customary_attention_interval(shape.architecture));
+  const auto dense_lead = keys.count("leading_dense_block_count");
+  const auto with_keys = layers_with_keys(header);
+  for (std::uint64_t i = 0; i < layers; ++i) {
+    LayerShape layer;
+    layer.heads = heads[i];
+    layer.kv_heads = header.metadata.contains(shape.architecture + ".attention.head_count_kv") ? kv_heads[i] : heads[i];
+    const auto head_length = heads[i] == 0 ? 0 : shape.embedding / heads[i];
+    layer.key_length = keys.count("attention.key_length", head_length);
+    layer.value_length = keys.count("attention.value_length", head_length);
+    // In files made for latent attention key_length is that of the one compressed key.
+    if (shape.latent.rank > 0) {
+      layer.key_length = keys.count("attention.key_length_mla", layer.key_length);
+      layer.value_length = keys.count("attention.value_length_mla", layer.value_length);
+      layer.kv_heads = heads[i];
+    }
+    layer.feed_forward = shape.experts.count > 0 && i >= dense_lead ? 0 : feed_forward[i];
+    layer.cache = has_pattern && shape.window > 0 ? (pattern[i] != 0 ? LayerCache::Window : LayerCache::Full)
+                                                  : customary_cache(shape.architecture, i, shape.window);
+    const bool is_state = interval > 0 ? (i + 1) % interval != 0 : shape.state_elements > 0 && !with_keys.contains(i);
+    if (is_state) layer.cache = LayerCache::State;
+    if (layer.cache != LayerCache::State && layer.kv_heads == 0) layer.cache = LayerCache::None;
+    const bool is_local = layer.cache == LayerCache::Window;
+    if (is_local) {
+      layer.key_length = keys.count("attention.key_length_swa", layer.key_length);
+      layer.value_length = keys.count("attention.value_length_swa", layer.value_length);
+    }
+    shape.layers.push_back(layer);
+  }
+  if (!keys.error().empty()) return fail(ErrorCode::ParseFailed, keys.error());
+  return shape;
+}
+
+Result<Model> load_gguf_model(const std::filesystem::path& file) {
+  const auto header = read_gguf_model(file);
+  if (!header) return fail(header.error());
+  auto shape = shape_of(*header);
+  if (!shape) return fail(std::move(shape.error()).with_context(file.string()));
+  auto weights = fitted(weights_of(*header), shape->layers.size());
+  return Model{*std::move(shape), std::move(weights)};
+}
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,58 @@
+#include "dualgpuopt/memory/models/kv_cache.h"
+
+#include <algorithm>
+
+namespace dualgpuopt::memory {
+namespace {
+
+constexpr Bytes kStateElementBytes = 4;
+
+std::uint64_t padded(std::uint64_t amount, std::uint64_t to) { return to == 0 ? amount : (amount + to - 1) / to * to; }
+
+Bytes cells_bytes(std::uint64_t cells, std::uint64_t elements, const TensorType& type) {
+  return tensor_bytes(type, padded(elements, type.block_elements), cells).value_or(0);
+}
+
+/// Elements of a cell.
+struct CellShape {
+  std::uint64_t keys = 0;
+  std::uint64_t values = 0;
+};
+
+CellShape cell_of(const ModelShape& shape, const LayerShape& layer, LatentCache latent) {
+  if (shape.latent.rank == 0 || latent == LatentCache::Expanded) {
+    return {layer.kv_heads * layer.key_length, layer.kv_heads * layer.value_length};
+  }
+  const auto keys = shape.latent.rank + shape.latent.rope;
+  return {keys, latent == LatentCache::KeyAndValue ? shape.latent.rank : 0};
+}
+
+}  // namespace
+
+std::uint64_t cache_cells(LayerCache cache, std::uint64_t window, const KvCacheOptions& options) {
+  const auto sequences = std::max<std::uint64_t>(options.sequences, 1);
+  const auto streams = options.unified ? 1 : sequences;
+  const auto context = padded(options.context / streams, options.padding) * streams;
+  if (cache != LayerCache::Window || options.full_window) return context;
+  return std::min(context, padded(window * sequences + options.micro_batch, options.padding));
+}
+
+std::vector<LayerCacheSize> kv_cache(const ModelShape& shape, const KvCacheOptions& options) {
+  std::vector<LayerCacheSize> sizes;
+  sizes.reserve(shape.layers.size());
+  for (const auto& layer : shape.layers) {
+    LayerCacheSize size;
+    if (layer.cache == LayerCache::State) {
+      size.state = shape.state_elements * kStateElementBytes * std::max<std::uint64_t>(options.sequences, 1);
+    } else if (layer.cache != LayerCache::None) {
+      const auto cells = cache_cells(layer.cache, shape.window, options);
+      const auto cell = cell_of(shape, layer, options.latent);
+      size.keys = cells_bytes(cells, cell.keys, options.key_type);
+      size.values = cells_bytes(cells, cell.values, options.value_type);
+    }
+    sizes.push_back(size);
+  }
+  return sizes;
+}
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,43 @@
+#include "dualgpuopt/memory/models/model_shape.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace dualgpuopt::memory {
+namespace {
+
+/// Of `period` layers in a row the last one has a full cache, the others a window.
+struct WindowRule {
+  std::string_view architecture;
+  std::uint64_t period;
+};
+
+constexpr std::array kWindowRules{
+    WindowRule{"gemma2", 2},     WindowRule{"gemma3", 6},       WindowRule{"gemma3n", 5}, WindowRule{"gemma4", 6},
+    WindowRule{"gpt-oss", 2},    WindowRule{"cohere2", 4},      WindowRule{"llama4", 4},  WindowRule{"exaone4", 4},
+    WindowRule{"openai-moe", 2}, WindowRule{"smallthinker", 4},
+};
+
+}  // namespace
+
+std::uint64_t ModelShape::heads() const {
+  std::uint64_t most = 0;
+  for (const auto& layer : layers) most = std::max(most, layer.heads);
+  return most;
+}
+
+std::uint64_t ModelShape::count(LayerCache cache) const {
+  return static_cast<std::uint64_t>(
+      std::count_if(layers.begin(), layers.end(), [&](const LayerShape& layer) { return layer.cache == cache; }));
+}
+
+LayerCache customary_cache(const std::string& architecture, std::uint64_t layer, std::uint64_t window) {
+  if (window == 0) return LayerCache::Full;
+  const auto* const rule = std::find_if(kWindowRules.begin(), kWindowRules.end(),
+                                        [&](const WindowRule& r) { return r.architecture == architecture; });
+  if (rule == kWindowRules.end()) return LayerCache::Full;
+  return layer % rule->period == rule->period - 1 ? LayerCache::Full : LayerCache::Window;
+}
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,112 @@
+#include "models/quantisation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace dualgpuopt::memory {
+namespace {
+
+/// "Q4_K - Medium" becomes "q4_k_m", "IQ3_K - 3.4325 bpw" "iq3_k", "Q8_0_R8" "q8_0".
+std::string mixture_name(std::string_view file_type) {
+  std::string name;
+  for (const char c : file_type.substr(file_type.starts_with('~') ? 1 : 0, file_type.find_first_of(" -"))) {
+    name += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  if (const auto repacked = name.rfind("_r"); repacked != std::string::npos && repacked + 3 >= name.size()) {
+    name.resize(repacked);
+  }
+  for (const auto& [word, suffix] : {std::pair{"Small", "_s"}, {"Medium", "_m"}, {"Large", "_l"}}) {
+    if (file_type.find(word) != std::string_view::npos) name += suffix;
+  }
+  return name == "q4_k" || name == "q5_k" || name == "q3_k" ? name + "_m" : name;
+}
+
+/// Formats that only forks of llama.cpp have, by their bits for each weight.
+struct ForkType {
+  std::string_view name;
+  std::uint32_t bytes_of_256;
+};
+constexpr std::array kForkTypes{
+    ForkType{"iq2_k", 76},   ForkType{"iq3_k", 110},  ForkType{"iq4_k", 144},   ForkType{"iq5_k", 176},
+    ForkType{"iq6_k", 212},  ForkType{"iq4_ks", 136}, ForkType{"iq4_kss", 128}, ForkType{"iq2_ks", 70},
+    ForkType{"iq5_ks", 168}, ForkType{"iq2_bn", 64},  ForkType{"iq1_bn", 52},
+};
+
+std::optional<TensorType> base_of(std::string_view mixture) {
+  auto name = mixture;
+  if (name.size() > 4 && (name.ends_with("_s") || name.ends_with("_m") || name.ends_with("_l")) &&
+      name.find("_k_") != name.npos) {
+    name.remove_suffix(2);
+  }
+  if (name == "iq2_m") name = "iq2_s";
+  if (name == "iq3_m") name = "iq3_s";
+  if (name == "q2_k_s") name = "q2_k";
+  if (const auto type = tensor_type(name)) return type;
+  const auto* const fork =
+      std::find_if(kForkTypes.begin(), kForkTypes.end(), [&](const ForkType& f) { return f.name == name; });
+  if (fork == kForkTypes.end()) return std::nullopt;
+  return TensorType{fork->name, 0, 256, fork->bytes_of_256};
+}
+
+/// The layers that get more bits: the first and last eighth, and each third between.
+bool gets_more_bits(const Quantisation::Place& at) {
+  const auto eighth = at.layers / 8;
+  return at.layer < eighth || at.layer >= 7 * at.layers / 8 || (at.layer - eighth) % 3 == 2;
+}
+
+TensorType named(std::string_view name) { return *tensor_type(name); }
+
+bool is_one_format(const TensorType& type) {
+  return type.block_elements == 1 || type.name == "q8_0" || type.name == "mxfp4";
+}
+
+}  // namespace
+
+Result<Quantisation> Quantisation::parse(const std::string& file_type) {
+  const auto mixture = file_type.empty() ? "f16" : mixture_name(file_type);
+  const auto base = base_of(mixture);
+  if (base) return Quantisation(*base, mixture);
+  return fail(
+      ErrorCode::InvalidArgument,
+      fmt::format("the file type \"{}\" is not known: expected one as llama.cpp prints it, such as Q4_K_M, Q8_0 or F16",
+                  file_type));
+}
+
+double Quantisation::bytes_per_element(TensorRole role, const Place& place) const {
+  if (role == TensorRole::Other) return sizeof(float);
+  return type_of(role, place).bytes_per_element();
+}
+
+TensorType Quantisation::type_of(TensorRole role, const Place& at) const {
+  if (is_one_format(base_)) return base_;
+  if (role == TensorRole::Output) return named("q6_k");
+  const bool is_medium = mixture_ == "q4_k_m" || mixture_ == "q5_k_m";
+  if (role == TensorRole::Value) {
+    if (at.experts == 8) return named("q8_0");
+    if (mixture_ == "q2_k") return named(at.query_groups >= 4 ? "q4_k" : "q3_k");
+    if (mixture_ == "q3_k_m") return named(at.layer < 2 ? "q5_k" : "q4_k");
+    if (mixture_ == "q3_k_l") return named("q5_k");
+    if (mixture_ == "q4_k_s" && at.layer < 4) return named("q5_k");
+    if (is_medium && gets_more_bits(at)) return named("q6_k");
+  }
+  if (role == TensorRole::Down) {
+    if (mixture_ == "q2_k") return named("q3_k");
+    if (mixture_ == "q3_k_m") return named(at.layer < at.layers / 16 ? "q5_k" : gets_more_bits(at) ? "q4_k" : "q3_k");
+    if (mixture_ == "q3_k_l") return named("q5_k");
+    if (mixture_ == "q4_k_s" && at.layer < at.layers / 8) return named("q5_k");
+    if (mixture_ == "q5_k_s" && at.layer < at.layers / 8) return named("q6_k");
+    if (is_medium && gets_more_bits(at)) return named("q6_k");
+  }
+  if (role == TensorRole::AttentionOutput) {
+    if (mixture_ == "q2_k") return named("q3_k");
+    if (mixture_ == "q3_k_m") return named("q4_k");
+    if (mixture_ == "q3_k_l") return named("q5_k");
+  }
+  return base_;
+}
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,37 @@
+// Which number format llama.cpp gives each tensor of a quantised file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "dualgpuopt/memory/core/error.h"
+#include "dualgpuopt/memory/models/tensor_type.h"
+
+namespace dualgpuopt::memory {
+
+enum class TensorRole { Embedding, Output, Query, Key, Value, AttentionOutput, Gate, Up, Down, Other };
+
+/// The mixture behind a file type such as "Q4_K - Medium" (as logs print it) or "q4_k_m" (as file names have it).
+class Quantisation {
+ public:
+  /// Error: InvalidArgument when the name is not known.
+  [[nodiscard]] static Result<Quantisation> parse(const std::string& file_type);
+
+  struct Place {
+    std::uint64_t layer = 0;
+    std::uint64_t layers = 1;
+    std::uint64_t query_groups = 1;  ///< Heads for each key-value head.
+    std::uint64_t experts = 0;
+  };
+  /// Bytes of one element of such a tensor.
+  [[nodiscard]] double bytes_per_element(TensorRole role, const Place& place) const;
+
+ private:
+  Quantisation(TensorType base, std::string mixture) : base_(base), mixture_(std::move(mixture)) {}
+  [[nodiscard]] TensorType type_of(TensorRole role, const Place& place) const;
+
+  TensorType base_;
+  std::string mixture_;  ///< "q4_k_m"; for files of one format its name.
+};
+
+}  // namespace dualgpuopt::memory

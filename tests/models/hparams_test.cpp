@@ -1,0 +1,90 @@
+#include <gmock/gmock.h>
+
+#include "dualgpuopt/memory/models/model_source.h"
+#include "models/gguf_writer.h"
+#include "models/shapes.h"
+
+namespace dualgpuopt::memory {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string refusal(const std::string& json) {
+  const auto model = parse_hparams(json);
+  return model ? "it was read" : model.error().describe();
+}
+
+TEST(Hparams, MayLieInARecordOfALog) {
+  const auto model = parse_hparams(
+      R"~({"arch": "llama", "model": "Llama 3 8B", "file_type": "Q4_K - Medium", "gpu_count": 1,
+           "model_size": "4.58 GiB (4.89 BPW)", "model_params": "8.03 B",
+           "hparams": {"n_layer": 32, "n_embd": 4096, "n_head": 32, "n_head_kv": 8, "n_embd_head_k": 128,
+                       "n_embd_head_v": 128, "n_ff": 14336, "n_vocab": 128256, "n_ctx_train": 8192, "n_swa": 0,
+                       "n_expert": 0}})~");
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_EQ(model->shape, testing::llama3_8b().shape);
+  EXPECT_NEAR(testing::mib(model->weights.in_file()), 4.58 * 1024, 0.1);
+}
+
+TEST(Hparams, MayHaveOneNumberForEachLayer) {
+  const auto model =
+      parse_hparams(R"({"n_layer": 2, "n_embd": 64, "n_head": [4, 8], "n_head_kv": [2, 4], "n_ff": [10, 20]})");
+  ASSERT_TRUE(model);
+  EXPECT_EQ(model->shape.layers[1].heads, 8U);
+  EXPECT_EQ(model->shape.layers[1].kv_heads, 4U);
+  EXPECT_EQ(model->shape.layers[1].feed_forward, 20U);
+  EXPECT_THAT(refusal(R"({"n_layer": 3, "n_embd": 64, "n_head": [4, 8]})"), HasSubstr("\"n_head\" has 2 numbers"));
+}
+
+TEST(Hparams, TellWindowsAndStates) {
+  const auto windows =
+      parse_hparams(R"({"arch": "gemma4", "n_layer": 48, "n_embd": 3840, "global_layers": 8, "k_gqa_global": 512,
+                                         "k_gqa_swa": 2048, "n_swa": 1024})");
+  ASSERT_TRUE(windows) << windows.error().describe();
+  EXPECT_EQ(windows->shape.count(LayerCache::Window), 40U);
+  EXPECT_EQ(windows->shape.layers[0].key_length, 512U);
+  EXPECT_EQ(windows->shape.layers[47].key_length, 2048U);
+  const auto hybrid =
+      parse_hparams(R"({"arch": "qwen35moe", "n_layer": 48, "n_embd": 3072, "n_head": 32, "ssm_d_conv": 4,
+                                        "ssm_d_inner": 8192, "ssm_d_state": 128})");
+  EXPECT_EQ(hybrid->shape.count(LayerCache::State), 36U);
+}
+
+TEST(Hparams, WorkOutTheWidthOfExpertsFromTheParameters) {
+  const auto model =
+      parse_hparams(R"({"arch": "qwen35moe", "model_params": "122.11 B", "n_layer": 48, "n_embd": 3072, "n_head": 32,
+    "n_head_kv": 2, "n_embd_head_k": 256, "n_embd_head_v": 256, "n_ff": 0, "n_vocab": 248320, "n_expert": 256, "n_expert_used": 8})");
+  ASSERT_TRUE(model);
+  EXPECT_NEAR(static_cast<double>(model->shape.experts.feed_forward), 1024, 32) << "as published";
+}
+
+TEST(Hparams, NameTheKeyThatIsWrong) {
+  EXPECT_THAT(refusal("[]"), HasSubstr("this is not a JSON object"));
+  EXPECT_THAT(refusal("{"), HasSubstr("this is not a JSON object"));
+  EXPECT_THAT(refusal("{}"), HasSubstr("the key \"n_embd\" is missing"));
+  EXPECT_THAT(refusal(R"({"n_embd": 64})"), HasSubstr("the key \"n_layer\" is missing"));
+  EXPECT_THAT(refusal(R"({"n_embd": -1, "n_layer": 1})"),
+              HasSubstr("the key \"n_embd\" is -1: expected a whole number"));
+  EXPECT_THAT(refusal(R"({"n_embd": "many", "n_layer": 1})"), HasSubstr("the key \"n_embd\" is \"many\""));
+  EXPECT_THAT(refusal(R"({"n_embd": 1.5, "n_layer": 1})"), HasSubstr("the key \"n_embd\" is 1.5"));
+  EXPECT_THAT(refusal(R"({"n_embd": 64, "n_layer": 1, "file_type": "Q9"})"),
+              HasSubstr("the file type \"Q9\" is not known"));
+}
+
+TEST(Hparams, DoNotGrowWithWhatAFileClaims) {
+  const auto model = parse_hparams(R"({"n_embd": 64, "n_layer": 1000000000, "n_head": 1})");
+  ASSERT_TRUE(model);
+  EXPECT_EQ(model->shape.layers.size(), 4096U);
+  EXPECT_THAT(refusal(std::string(100000, '[')), HasSubstr("this is not a JSON object"));
+}
+
+TEST(Hparams, OfAFileCarryItsName) {
+  EXPECT_THAT(load_hparams("/no/such.json").error().describe(), StartsWith("/no/such.json: "));
+  const testing::TemporaryFile file("h.json");
+  std::ofstream(file.path()) << "no";
+  EXPECT_THAT(load_hparams(file.path()).error().describe(), HasSubstr("h.json: this is not a JSON object"));
+}
+
+}  // namespace
+}  // namespace dualgpuopt::memory

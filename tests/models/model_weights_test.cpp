@@ -1,0 +1,68 @@
+#include "dualgpuopt/memory/models/model_weights.h"
+
+#include <gtest/gtest.h>
+
+#include "models/shapes.h"
+
+namespace dualgpuopt::memory {
+namespace {
+
+using testing::mib;
+
+GgufTensor tensor(const std::string& name, Bytes bytes) { return {name, 0, {bytes, 1, 1, 1}, bytes}; }
+
+TEST(ModelWeights, AreThoseOfTheTensors) {
+  GgufHeader header;
+  header.tensors = {tensor("token_embd.weight", 100),       tensor("blk.0.attn_q.weight", 10),
+                    tensor("blk.1.ffn_up_exps.weight", 20), tensor("blk.1.ffn_norm.weight", 1),
+                    tensor("output_norm.weight", 2),        tensor("output.weight", 50)};
+  const auto weights = weights_of(header);
+  EXPECT_EQ(weights.input, 100U);
+  EXPECT_EQ(weights.layers, (std::vector<Bytes>{10, 21}));
+  EXPECT_EQ(weights.experts, (std::vector<Bytes>{0, 20}));
+  EXPECT_EQ(weights.output, 52U);
+  EXPECT_FALSE(weights.tied);
+  EXPECT_EQ(weights.in_file(), 183U);
+  EXPECT_FALSE(weights.is_estimate);
+}
+
+TEST(ModelWeights, CountATiedOutputOnceInTheFileAndOnceMoreOnItsDevice) {
+  GgufHeader header;
+  header.tensors = {tensor("token_embd.weight", 100), tensor("output_norm.weight", 2)};
+  const auto weights = weights_of(header);
+  EXPECT_TRUE(weights.tied);
+  EXPECT_EQ(weights.output, 102U);
+  EXPECT_EQ(weights.in_file(), 102U);
+}
+
+TEST(ModelWeights, IgnoreLayersThatNoModelHas) {
+  GgufHeader header;
+  header.tensors = {tensor("blk.999999999999.x", 1), tensor("blk.x.y", 2), tensor("blk.7", 4)};
+  EXPECT_TRUE(weights_of(header).layers.empty());
+}
+
+TEST(ModelWeights, AreEstimatedAsLogsPrintThem) {
+  const auto weights = testing::llama3_8b().weights;  // llama.cpp prints CPU 281.81 MiB, CUDA0 4403.49 MiB
+  EXPECT_NEAR(mib(weights.input), 281.81, 0.01);
+  EXPECT_NEAR(mib(weights.all_layers() + weights.output), 4403.49, 0.5);
+  EXPECT_TRUE(weights.is_estimate);
+  EXPECT_NEAR(mib(testing::qwen3_235b().weights.in_file()), 232.77 * 1024, 0.001 * 232.77 * 1024);
+  EXPECT_NEAR(mib(testing::deepseek_r1().weights.in_file()), 664.3 * 1024, 0.002 * 664.3 * 1024);
+}
+
+TEST(ModelWeights, AreScaledToTheFile) {
+  const auto shape = testing::llama3_8b().shape;
+  const auto weights = weights_of(shape, {"Q4_K_M", Bytes{5} << 30, std::nullopt});
+  ASSERT_TRUE(weights);
+  EXPECT_NEAR(mib(weights->in_file()), 5 * 1024, 0.01);
+  EXPECT_NEAR(mib(weights->input), 281.81, 0.01) << "only the layers are";
+}
+
+TEST(ModelWeights, AreTiedWhereTheParametersSaySo) {
+  const auto shape = testing::llama3_8b().shape;
+  EXPECT_FALSE(weights_of(shape, {"F16", std::nullopt, 8.03e9})->tied);
+  EXPECT_TRUE(weights_of(shape, {"F16", std::nullopt, 7.5e9})->tied);
+}
+
+}  // namespace
+}  // namespace dualgpuopt::memory
