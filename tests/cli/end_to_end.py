@@ -19,7 +19,7 @@ import unittest
 
 GPUMEM = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else None
 SHARED_TRACES = pathlib.Path(__file__).resolve().parents[3] / "shared" / "traces"
-COMMANDS = ["status", "watch", "record", "replay", "check"]
+COMMANDS = ["status", "watch", "record", "replay", "check", "estimate"]
 
 FULL_AT = """
 title = "GPUs that stand still"
@@ -338,6 +338,54 @@ class RecordAndReplay(Folder):
         self.assertEqual(seen, [1000.5, 1001.5])
         live = records(gpumem("status", "--json", "--source", f"trace:{late}").stdout)
         self.assertEqual([record["status"] for record in live if record["type"] == "reading"], ["ok"])
+
+
+LLAMA_3_8B = {"arch": "llama", "model": "Llama 3 8B", "n_layer": 32, "n_embd": 4096, "n_head": 32, "n_head_kv": 8,
+              "n_embd_head_k": 128, "n_embd_head_v": 128, "n_ff": 14336, "n_vocab": 128256, "n_ctx_train": 8192,
+              "file_type": "Q4_K - Medium"}
+
+
+class Estimate(Folder):
+    def estimate(self, *arguments):
+        return gpumem("estimate", "--hparams", self.file("hparams.json", json.dumps(LLAMA_3_8B)), *arguments)
+
+    def test_json_says_what_llama_cpp_prints(self):
+        (answer,) = records(self.estimate("--context", "8192", "--json").stdout)
+        gpu, host = answer["devices"]
+        self.assertEqual((answer["type"], answer["context"], answer["kv_cache_bytes"]), ("estimate", 8192, 1 << 30))
+        self.assertAlmostEqual(gpu["weights_bytes"] / 2**20, 4403.49, delta=0.5)
+        self.assertAlmostEqual(host["weights_bytes"] / 2**20, 281.81, delta=0.5)
+        self.assertFalse(answer["weights_exact"])
+        self.assertIsNone(answer["fit"])
+
+    def test_a_table_and_whether_it_fits(self):
+        shown = self.estimate("--gpus", "8GiB").stdout
+        self.assertIn("Llama 3 8B (llama), 32 layers, context 8192", shown)
+        self.assertIn("Fits on GPU 0, with ", shown)
+
+    def test_does_not_fit_is_an_answer_with_remedies(self):
+        shown = self.estimate("--gpus", "6GiB", "--context", "32768")
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        self.assertRegex(shown.stdout, r"Does not fit on GPU 0: \d.* are missing\.")
+        self.assertIn("To make it fit: shorten the context to ", shown.stdout)
+        (answer,) = records(self.estimate("--gpus", "6GiB", "--context", "32768", "--json").stdout)
+        self.assertFalse(answer["fit"]["fits"])
+        self.assertGreater(answer["fit"]["missing_bytes"][0], 0)
+
+    def test_what_makes_no_sense_is_refused(self):
+        for arguments, words in ((["--gpus", "many"], "--gpus"), (["--kv-type-k", "q7"], "--kv-type-k"),
+                                 (["--split", "1,x"], "--split"), (["--split", "1,1"], "2 shares for 1 GPUs"),
+                                 (["--runtime-version", "new"], "--runtime-version")):
+            with self.subTest(arguments=arguments):
+                failed = self.estimate(*arguments)
+                self.assertEqual(failed.returncode, 2, failed.stderr)
+                self.assertIn(words, failed.stderr)
+        self.assertIn("give a GGUF file", gpumem("estimate").stderr)
+        missing = gpumem("estimate", self.folder / "no.gguf")
+        self.assertEqual(missing.returncode, 1)
+        self.assertIn("no.gguf: there is no such file", missing.stderr)
+        text = gpumem("estimate", self.file("text.gguf", "this is no model"))
+        self.assertIn("at byte 4: this is not a GGUF file", text.stderr)
 
 
 class Check(Folder):
