@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -168,8 +169,11 @@ Result<LlamaCppOptions> resolve(const EstimateOptions& given, const Model& model
 
 Result<Model> load(const EstimateOptions& given) {
   if (!given.hparams.empty()) return load_hparams(given.hparams);
-  if (!given.model.empty()) return load_gguf_model(given.model);
-  return fail(ErrorCode::InvalidArgument, "give a GGUF file, or --hparams FILE");
+  if (given.model.empty()) return fail(ErrorCode::InvalidArgument, "give a model, or --hparams FILE");
+  const std::filesystem::path path(given.model);
+  const bool is_hugging_face =
+      std::filesystem::is_directory(path) || path.extension() == ".json" || path.extension() == ".safetensors";
+  return is_hugging_face ? load_hf_model(path) : load_gguf_model(path);
 }
 
 /// The answer, with all that the two ways of showing it need.
@@ -286,7 +290,8 @@ int show(const EstimateOptions& given) {
 void add_estimate(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand("estimate", "How much GPU memory a model needs, before it is loaded");
   const auto options = std::make_shared<EstimateOptions>();
-  command->add_option("MODEL", options->model, "A GGUF file; of a split one any part");
+  command->add_option("MODEL", options->model,
+                      "A GGUF file (of a split one any part), a folder or file of safetensors, or a config.json");
   command->add_option("--hparams", options->hparams, "Instead: hyper-parameters as a log prints them, as JSON");
   command->add_option("-c,--context", options->context, "Tokens; what the model was trained for if not given");
   command->add_option("--parallel,--batch", options->parallel, "Sequences side by side")->check(CLI::Range(1, 4096));

@@ -75,14 +75,6 @@ std::set<std::uint64_t> layers_with_keys(const GgufHeader& header) {
   return layers;
 }
 
-/// One entry for every layer of the shape: none is missing, and what lies in layers beyond counts with the output.
-ModelWeights fitted(ModelWeights weights, std::size_t layers) {
-  for (std::size_t i = layers; i < weights.layers.size(); ++i) weights.output += weights.layers[i];
-  weights.layers.resize(layers);
-  weights.experts.resize(layers);
-  return weights;
-}
-
 }  // namespace
 
 Result<ModelShape> shape_of(const GgufHeader& header) {

@@ -1,12 +1,11 @@
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "dualgpuopt/memory/models/model_source.h"
+#include "models/json_numbers.h"
 #include "models/shape_defaults.h"
 
 namespace dualgpuopt::memory {
@@ -16,52 +15,6 @@ using Json = nlohmann::json;
 
 constexpr std::uint64_t kMostLayers = 4096;
 constexpr double kMostElements = 1e12;
-constexpr std::uintmax_t kLargestFile = 16U << 20;
-
-/// Reads whole numbers by name; the first one that is wrong is what is reported.
-class Numbers {
- public:
-  explicit Numbers(const Json& object) : object_(object) {}
-
-  [[nodiscard]] bool has(const char* key) const { return object_.contains(key) && !object_.at(key).is_null(); }
-  [[nodiscard]] std::uint64_t count(const char* key, std::uint64_t otherwise = 0) {
-    if (!has(key)) return otherwise;
-    const auto& value = object_.at(key);
-    return value.is_array() && !value.empty() ? whole(key, value.front()) : whole(key, value);
-  }
-  [[nodiscard]] std::uint64_t required(const char* key) {
-    if (!has(key)) refuse(key, "is missing");
-    return count(key);
-  }
-  /// One number for all layers, or a list with one for each.
-  [[nodiscard]] std::uint64_t at_layer(const char* key, std::uint64_t layer, std::uint64_t otherwise = 0) {
-    if (!has(key) || !object_.at(key).is_array()) return count(key, otherwise);
-    const auto& list = object_.at(key);
-    if (layer < list.size()) return whole(key, list.at(layer));
-    refuse(key, fmt::format("has {} numbers, and there are more layers", list.size()));
-    return otherwise;
-  }
-  [[nodiscard]] const std::string& error() const { return error_; }
-
- private:
-  std::uint64_t whole(const char* key, const Json& value) {
-    const double number = value.is_number() ? value.get<double>() : -1;
-    if (number >= 0 && number <= kMostElements && number == std::floor(number))
-      return static_cast<std::uint64_t>(number);
-    refuse(key, fmt::format("is {}: expected a whole number that is not negative", value.dump()));
-    return 0;
-  }
-  void refuse(const char* key, std::string_view why) {
-    if (error_.empty()) error_ = fmt::format("the key \"{}\" {}", key, why);
-  }
-
-  const Json& object_;
-  std::string error_;
-};
-
-std::string text_at(const Json& object, const char* key) {
-  return object.contains(key) && object.at(key).is_string() ? object.at(key).get<std::string>() : "";
-}
 
 /// The number at the beginning of "4.58 GiB (4.89 BPW)" and the word after it.
 std::optional<std::pair<double, std::string>> quantity(const std::string& text) {
@@ -95,14 +48,14 @@ std::uint64_t dense_lead(const ModelShape& shape, std::uint64_t layers) {
   return layers > large ? 3 : 1;
 }
 
-LayerCache cache_of(const ModelShape& shape, Numbers& numbers, std::uint64_t layer) {
+LayerCache cache_of(const ModelShape& shape, JsonNumbers& numbers, std::uint64_t layer) {
   const auto interval = numbers.count("full_attention_interval", customary_attention_interval(shape.architecture));
   if (interval > 0 && (layer + 1) % interval != 0) return LayerCache::State;
   if (!numbers.has("global_layers")) return customary_cache(shape.architecture, layer, shape.window);
   return layer < numbers.count("global_layers") ? LayerCache::Full : LayerCache::Window;
 }
 
-LayerShape layer_of(const ModelShape& shape, Numbers& numbers, std::uint64_t i) {
+LayerShape layer_of(const ModelShape& shape, JsonNumbers& numbers, std::uint64_t i) {
   LayerShape layer;
   layer.cache = cache_of(shape, numbers, i);
   layer.heads = numbers.at_layer("n_head", i);
@@ -118,7 +71,7 @@ LayerShape layer_of(const ModelShape& shape, Numbers& numbers, std::uint64_t i) 
   return layer;
 }
 
-ModelShape read_shape(const Json& document, Numbers& numbers) {
+ModelShape read_shape(const Json& document, JsonNumbers& numbers) {
   ModelShape shape;
   shape.architecture = text_at(document, "arch");
   shape.name = text_at(document, "model");
@@ -167,7 +120,7 @@ Result<Model> parse_hparams(std::string_view json) {
   if (!document.is_object()) return fail(ErrorCode::ParseFailed, "this is not a JSON object");
   const auto& inner =
       document.contains("hparams") && document.at("hparams").is_object() ? document.at("hparams") : document;
-  Numbers numbers(inner);
+  JsonNumbers numbers(inner);
   auto shape = read_shape(document, numbers);
   if (!numbers.error().empty()) return fail(ErrorCode::ParseFailed, numbers.error());
   complete_experts(shape, parameters(text_at(document, "model_params")));
@@ -178,15 +131,8 @@ Result<Model> parse_hparams(std::string_view json) {
 }
 
 Result<Model> load_hparams(const std::filesystem::path& file) {
-  std::error_code code;
-  const auto size = std::filesystem::file_size(file, code);
-  if (code) return fail(Error(ErrorCode::NotFound, code.message()).with_context(file.string()));
-  if (size > kLargestFile)
-    return fail(Error(ErrorCode::Io, "larger than the 16 MiB that are read").with_context(file.string()));
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  auto model = parse_hparams(text.str());
+  const auto text = read_json_file(file);
+  auto model = text ? parse_hparams(*text) : fail(text.error());
   if (!model) return fail(std::move(model.error()).with_context(file.string()));
   return model;
 }

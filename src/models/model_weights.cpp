@@ -118,6 +118,13 @@ ModelWeights weights_of(const GgufHeader& header) {
   return weights;
 }
 
+ModelWeights fitted(ModelWeights weights, std::size_t layers) {
+  for (std::size_t i = layers; i < weights.layers.size(); ++i) weights.output += weights.layers[i];
+  weights.layers.resize(layers);
+  weights.experts.resize(layers);
+  return weights;
+}
+
 Result<ModelWeights> weights_of(const ModelShape& shape, const WeightHints& hints) {
   const auto types = Quantisation::parse(hints.file_type);
   if (!types) return fail(types.error());
@@ -145,7 +152,9 @@ Result<ModelWeights> weights_of(const ModelShape& shape, const WeightHints& hint
   }
   const Quantisation::Place none{};
   const double matrix = static_cast<double>(shape.vocabulary) * static_cast<double>(shape.embedding);
-  weights.tied = hints.parameters ? *hints.parameters < elements + 1.5 * matrix : is_tied_by_custom(shape.architecture);
+  weights.tied = hints.tied         ? *hints.tied
+                 : hints.parameters ? *hints.parameters < elements + 1.5 * matrix
+                                    : is_tied_by_custom(shape.architecture);
   weights.input =
       whole(matrix * types->bytes_per_element(weights.tied ? TensorRole::Output : TensorRole::Embedding, none));
   weights.output =

@@ -380,7 +380,7 @@ class Estimate(Folder):
                 failed = self.estimate(*arguments)
                 self.assertEqual(failed.returncode, 2, failed.stderr)
                 self.assertIn(words, failed.stderr)
-        self.assertIn("give a GGUF file", gpumem("estimate").stderr)
+        self.assertIn("give a model", gpumem("estimate").stderr)
         missing = gpumem("estimate", self.folder / "no.gguf")
         self.assertEqual(missing.returncode, 1)
         self.assertIn("no.gguf: there is no such file", missing.stderr)

@@ -41,10 +41,11 @@ TEST(ForecastAccuracy, IsOneJsonLine) {
             "8 forecasts came due: 1 of 2 exhaustions foreseen, 3 of 4 alarms came true, risk off by 0.125");
   EXPECT_EQ(accuracy.recall(), 0.5);
   EXPECT_EQ(accuracy.precision(), 0.75);
-  EXPECT_EQ(to_json(accuracy, 1, {MonoTime(60s), std::nullopt}, Provenance::Replayed),
-            R"({"schema":1,"type":"forecast_accuracy","t":60.0,"time":null,"gpu":1,"provenance":"replayed","due":8,)"
-            R"("unknown":1,"brier_score":0.25,"calibration_error":0.125,"interval_coverage":0.75,"exhaustions":2,"foreseen":1,"alarms":4,)"
-            R"("alarms_true":3})");
+  EXPECT_EQ(
+      to_json(accuracy, 1, {MonoTime(60s), std::nullopt}, Provenance::Replayed),
+      R"({"schema":1,"type":"forecast_accuracy","t":60.0,"time":null,"gpu":1,"provenance":"replayed","due":8,)"
+      R"("unknown":1,"brier_score":0.25,"calibration_error":0.125,"interval_coverage":0.75,"exhaustions":2,"foreseen":1,"alarms":4,)"
+      R"("alarms_true":3})");
 }
 
 }  // namespace

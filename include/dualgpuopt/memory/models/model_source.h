@@ -21,6 +21,14 @@ struct Model {
 /// A GGUF file, or all parts of a split one.
 [[nodiscard]] Result<Model> load_gguf_model(const std::filesystem::path& file);
 
+/// A Hugging Face config.json: dimensions as transformers names them, also within "text_config". The weights are an
+/// estimate in the model's own number format (bfloat16 if none is told). Error: ParseFailed, naming the key.
+[[nodiscard]] Result<Model> parse_hf_config(std::string_view json);
+
+/// A folder with config.json and perhaps *.safetensors, one *.safetensors with its config.json beside it, or a
+/// config.json alone. The weights are exact where there are safetensors. Errors name the file.
+[[nodiscard]] Result<Model> load_hf_model(const std::filesystem::path& path);
+
 /// A JSON object of hyper-parameters by the names that llama.cpp's log prints: n_layer, n_embd, n_head, n_head_kv,
 /// n_embd_head_k, n_embd_head_v, n_ff, n_vocab, and where they apply n_swa, n_expert, n_expert_used, n_ff_exp,
 /// n_lora_kv, n_lora_q, n_rot, ssm_d_state, ssm_d_inner, ssm_d_conv, full_attention_interval; n_head, n_head_kv and

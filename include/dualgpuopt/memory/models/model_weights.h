@@ -27,11 +27,15 @@ struct ModelWeights {
 /// Exact: from the tensors' names and sizes.
 [[nodiscard]] ModelWeights weights_of(const GgufHeader& header);
 
+/// One entry for every layer: none is missing, and what lies in layers beyond counts with the output.
+[[nodiscard]] ModelWeights fitted(ModelWeights weights, std::size_t layers);
+
 /// What a log tells of a file that is not at hand.
 struct WeightHints {
   std::string file_type;             ///< "Q4_K - Medium", "q8_0"; empty: f16.
   std::optional<Bytes> file_bytes;   ///< Then the layers are scaled to it.
   std::optional<double> parameters;  ///< Tells whether the output is tied.
+  std::optional<bool> tied = {};     ///< The same, where it is told itself.
 };
 
 /// An estimate from the shape: each tensor's type follows the rules of llama.cpp's quantisation

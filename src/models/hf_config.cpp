@@ -1,0 +1,159 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "dualgpuopt/memory/models/model_source.h"
+#include "dualgpuopt/memory/models/safetensors.h"
+#include "models/json_numbers.h"
+#include "models/shape_defaults.h"
+
+namespace dualgpuopt::memory {
+namespace {
+
+using Json = nlohmann::json;
+
+/// transformers' "deepseek_v3" is what GGUF calls "deepseek2".
+std::string architecture_of(const std::string& model_type) {
+  constexpr std::array same{std::pair{"deepseek_v2", "deepseek2"}, std::pair{"deepseek_v3", "deepseek2"},
+                            std::pair{"gpt_oss", "gpt-oss"},       std::pair{"gemma3_text", "gemma3"},
+                            std::pair{"qwen3_moe", "qwen3moe"},    std::pair{"qwen3_next", "qwen3next"}};
+  const auto* const found =
+      std::find_if(same.begin(), same.end(), [&](const auto& names) { return names.first == model_type; });
+  return found == same.end() ? model_type : found->second;
+}
+
+/// Models with eyes have the language model's dimensions in an object of their own.
+const Json& text_part(const Json& config) {
+  return config.contains("text_config") && config.at("text_config").is_object() ? config.at("text_config") : config;
+}
+
+std::optional<LayerCache> named_cache(const std::string& type) {
+  if (type == "full_attention") return LayerCache::Full;
+  if (type == "sliding_attention" || type == "chunked_attention") return LayerCache::Window;
+  if (type == "linear_attention") return LayerCache::State;
+  return std::nullopt;
+}
+
+LayerCache cache_of(const Json& config, const ModelShape& shape, JsonNumbers& numbers, std::uint64_t layer) {
+  if (config.contains("layer_types") && config.at("layer_types").is_array() &&
+      layer < config.at("layer_types").size()) {
+    const auto& type = config.at("layer_types").at(layer);
+    if (const auto cache = named_cache(type.is_string() ? type.get<std::string>() : "")) return *cache;
+  }
+  const auto interval = numbers.count("full_attention_interval", customary_attention_interval(shape.architecture));
+  if (interval > 0 && (layer + 1) % interval != 0) return LayerCache::State;
+  return customary_cache(shape.architecture, layer, shape.window);
+}
+
+std::uint64_t window_of(const Json& config, JsonNumbers& numbers) {
+  const bool is_off = config.contains("use_sliding_window") && config.at("use_sliding_window") == Json(false);
+  return is_off ? 0 : numbers.count("sliding_window");
+}
+
+ExpertShape experts_of(JsonNumbers& numbers) {
+  const auto width = numbers.first_of({"moe_intermediate_size", "intermediate_size"});
+  const auto count = numbers.first_of({"num_experts", "num_local_experts", "n_routed_experts"});
+  if (count == 0) return {};
+  const auto shared = numbers.has("n_shared_experts") ? numbers.count("n_shared_experts") * width
+                                                      : numbers.count("shared_expert_intermediate_size");
+  return {count, numbers.first_of({"num_experts_per_tok", "experts_per_token"}), width, shared};
+}
+
+LayerShape layer_of(const Json& config, const ModelShape& shape, JsonNumbers& numbers, std::uint64_t i) {
+  LayerShape layer;
+  layer.cache = cache_of(config, shape, numbers, i);
+  layer.heads = numbers.required("num_attention_heads");
+  layer.kv_heads = numbers.count("num_key_value_heads", layer.heads);
+  const auto head_length = layer.heads == 0 ? 0 : shape.embedding / layer.heads;
+  layer.key_length = layer.value_length = numbers.count("head_dim", head_length);
+  if (shape.latent.rank > 0) {
+    layer.key_length = numbers.count("qk_nope_head_dim") + shape.latent.rope;
+    layer.value_length = numbers.count("v_head_dim", layer.key_length);
+    layer.kv_heads = layer.heads;
+  }
+  const bool is_dense = shape.experts.count == 0 || i < numbers.count("first_k_dense_replace");
+  layer.feed_forward = is_dense ? numbers.count("intermediate_size") : 0;
+  return layer;
+}
+
+StateShape state_of(JsonNumbers& numbers) {
+  const auto inner = numbers.count("linear_num_value_heads") * numbers.count("linear_value_head_dim");
+  return {numbers.count("linear_conv_kernel_dim"), inner, numbers.count("linear_key_head_dim"),
+          numbers.count("linear_num_key_heads")};
+}
+
+ModelShape read_shape(const Json& config, JsonNumbers& numbers) {
+  constexpr std::uint64_t most_layers = 4096;
+  ModelShape shape;
+  shape.architecture = architecture_of(text_at(config, "model_type"));
+  shape.embedding = numbers.required("hidden_size");
+  shape.vocabulary = numbers.count("vocab_size");
+  shape.context = numbers.count("max_position_embeddings");
+  shape.window = window_of(config, numbers);
+  shape.experts = experts_of(numbers);
+  if (numbers.count("kv_lora_rank") > 0)
+    shape.latent = {numbers.count("kv_lora_rank"), numbers.count("q_lora_rank"), numbers.count("qk_rope_head_dim")};
+  shape.state_elements = state_elements(state_of(numbers));
+  const auto layers = std::min(numbers.required("num_hidden_layers"), most_layers);
+  for (std::uint64_t i = 0; i < layers; ++i) shape.layers.push_back(layer_of(config, shape, numbers, i));
+  return shape;
+}
+
+/// "bfloat16", or what a quantised model's weights take.
+std::string file_type_of(const Json& config, const Json& text) {
+  if (config.contains("quantization_config") && config.at("quantization_config").is_object()) {
+    const auto& quantisation = config.at("quantization_config");
+    const auto method = text_at(quantisation, "quant_method");
+    if (method == "mxfp4") return "mxfp4";
+    if (method == "fp8") return "i8";
+    if (quantisation.contains("bits") && quantisation.at("bits") == Json(4)) return "q4_0";
+    if (quantisation.contains("bits") && quantisation.at("bits") == Json(8)) return "i8";
+  }
+  for (const auto* object : {&text, &config}) {
+    for (const auto* key : {"dtype", "torch_dtype"}) {
+      if (text_at(*object, key) == "float32") return "f32";
+    }
+  }
+  return "bf16";
+}
+
+}  // namespace
+
+Result<Model> parse_hf_config(std::string_view json) {
+  const auto config = Json::parse(json, nullptr, false);
+  if (!config.is_object()) return fail(ErrorCode::ParseFailed, "this is not a JSON object");
+  const auto& text = text_part(config);
+  JsonNumbers numbers(text);
+  auto shape = read_shape(text, numbers);
+  if (!numbers.error().empty()) return fail(ErrorCode::ParseFailed, numbers.error());
+  shape.name = text_at(config, "_name_or_path");
+  WeightHints hints{file_type_of(config, text), std::nullopt, std::nullopt};
+  for (const auto* object : {&text, &config}) {
+    if (object->contains("tie_word_embeddings")) hints.tied = object->at("tie_word_embeddings") == Json(true);
+  }
+  auto weights = weights_of(shape, hints);
+  if (!weights) return fail(std::move(weights.error()));
+  return Model{std::move(shape), *std::move(weights)};
+}
+
+Result<Model> load_hf_model(const std::filesystem::path& path) {
+  std::error_code code;
+  const bool is_folder = std::filesystem::is_directory(path, code);
+  const bool is_config = path.extension() == ".json";
+  const auto folder = is_folder ? path : path.parent_path();
+  const auto config = is_config ? path : folder / "config.json";
+  auto text = read_json_file(config);
+  auto model = text ? parse_hf_config(*text) : fail(text.error());
+  if (!model) return fail(std::move(model.error()).with_context(config.string()));
+  if (model->shape.name.empty())
+    model->shape.name = std::filesystem::absolute(folder, code).lexically_normal().filename().string();
+  if (is_config) return model;
+  auto tensors = read_safetensors_model(path);
+  if (!tensors && is_folder && tensors.error().code() == ErrorCode::NotFound) return model;
+  if (!tensors) return fail(std::move(tensors.error()));
+  model->weights = fitted(weights_of(*tensors), model->shape.layers.size());
+  return model;
+}
+
+}  // namespace dualgpuopt::memory

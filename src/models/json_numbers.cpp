@@ -1,0 +1,67 @@
+#include "models/json_numbers.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "models/byte_reader.h"
+
+namespace dualgpuopt::memory {
+namespace {
+
+constexpr double kMost = 1e12;
+constexpr std::uint64_t kLargestFile = 16U << 20;
+
+}  // namespace
+
+std::uint64_t JsonNumbers::count(const char* key, std::uint64_t otherwise) {
+  if (!has(key)) return otherwise;
+  const auto& value = object_.at(key);
+  return value.is_array() && !value.empty() ? whole(key, value.front()) : whole(key, value);
+}
+
+std::uint64_t JsonNumbers::required(const char* key) {
+  if (!has(key)) refuse(key, "is missing");
+  return count(key);
+}
+
+std::uint64_t JsonNumbers::first_of(std::initializer_list<const char*> keys) {
+  for (const auto* key : keys) {
+    if (has(key)) return count(key);
+  }
+  return 0;
+}
+
+std::uint64_t JsonNumbers::at_layer(const char* key, std::uint64_t layer, std::uint64_t otherwise) {
+  if (!has(key) || !object_.at(key).is_array()) return count(key, otherwise);
+  const auto& list = object_.at(key);
+  if (layer < list.size()) return whole(key, list.at(layer));
+  refuse(key, fmt::format("has {} numbers, and there are more layers", list.size()));
+  return otherwise;
+}
+
+std::uint64_t JsonNumbers::whole(const char* key, const nlohmann::json& value) {
+  const double number = value.is_number() ? value.get<double>() : -1;
+  if (number >= 0 && number <= kMost && number == std::floor(number)) return static_cast<std::uint64_t>(number);
+  const auto shown = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(0, 40);
+  refuse(key, fmt::format("is {}: expected a whole number that is not negative", shown));
+  return 0;
+}
+
+void JsonNumbers::refuse(const char* key, const std::string& why) {
+  if (error_.empty()) error_ = fmt::format("the key \"{}\" {}", key, why);
+}
+
+std::string text_at(const nlohmann::json& object, const char* key) {
+  return object.contains(key) && object.at(key).is_string() ? object.at(key).get<std::string>() : "";
+}
+
+Result<std::string> read_json_file(const std::filesystem::path& file) {
+  auto bytes = ByteReader::open(file);
+  if (!bytes) return fail(std::move(bytes.error()));
+  auto text = bytes->text(bytes->size(), kLargestFile, "the file");
+  if (bytes->failed()) return fail(ErrorCode::Io, bytes->failure());
+  return text;
+}
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,128 @@
+#include "dualgpuopt/memory/models/safetensors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "models/byte_reader.h"
+
+namespace dualgpuopt::memory {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::uint64_t kLongestHeader = 16U << 20;
+constexpr std::size_t kMostLayers = 4096;
+
+/// The bytes between two offsets that lie within the data; empty where they do not.
+std::optional<Bytes> size_of(const Json& entry, std::uint64_t data) {
+  if (!entry.is_object() || !entry.contains("data_offsets")) return std::nullopt;
+  const auto& offsets = entry.at("data_offsets");
+  if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
+      !offsets[1].is_number_unsigned())
+    return std::nullopt;
+  const auto begin = offsets[0].get<std::uint64_t>();
+  const auto end = offsets[1].get<std::uint64_t>();
+  return begin <= end && end <= data ? std::optional(end - begin) : std::nullopt;
+}
+
+std::string type_of(const Json& entry) {
+  return entry.contains("dtype") && entry.at("dtype").is_string() ? entry.at("dtype").get<std::string>() : "";
+}
+
+Result<std::vector<SafetensorsTensor>> parse_table(const std::string& text, std::uint64_t data) {
+  const auto table = Json::parse(text, nullptr, false);
+  if (!table.is_object())
+    return fail(ErrorCode::ParseFailed, "its header is not a JSON object: this is no safetensors file");
+  std::vector<SafetensorsTensor> tensors;
+  for (const auto& [name, entry] : table.items()) {
+    if (name == "__metadata__") continue;
+    const auto size = size_of(entry, data);
+    if (!size)
+      return fail(ErrorCode::ParseFailed,
+                  fmt::format("tensor {} has no offsets that lie within the file's {} bytes of data", name, data));
+    tensors.push_back({name, type_of(entry), *size});
+  }
+  return tensors;
+}
+
+Result<std::vector<SafetensorsTensor>> parse_file(ByteReader& bytes) {
+  const auto length = bytes.number<std::uint64_t>("the header's length");
+  const auto text = bytes.text(length, kLongestHeader, "the header");
+  if (bytes.failed()) return fail(ErrorCode::ParseFailed, bytes.failure());
+  return parse_table(text, bytes.left());
+}
+
+/// "model.layers.7.mlp.x" and "transformer.h.7.x" lie in layer 7.
+std::optional<std::size_t> layer_of(std::string_view name) {
+  for (const std::string_view word : {"layers.", "h.", "blocks."}) {
+    const auto at = name.find(word);
+    if (at == std::string_view::npos || (at > 0 && name[at - 1] != '.')) continue;
+    std::size_t layer = 0;
+    const auto* const begin = name.data() + at + word.size();
+    const auto [end, error] = std::from_chars(begin, name.data() + name.size(), layer);
+    if (error == std::errc() && end != name.data() + name.size() && *end == '.' && layer < kMostLayers) return layer;
+  }
+  return std::nullopt;
+}
+
+bool is_embedding(std::string_view name) {
+  return name.find("embed_tokens.") != std::string_view::npos || name.ends_with("wte.weight") ||
+         name.ends_with("word_embeddings.weight");
+}
+
+}  // namespace
+
+Result<std::vector<SafetensorsTensor>> read_safetensors(const std::filesystem::path& file) {
+  auto bytes = ByteReader::open(file);
+  auto tensors = bytes ? parse_file(*bytes) : fail(bytes.error());
+  if (!tensors) return fail(std::move(tensors.error()).with_context(file.string()));
+  return tensors;
+}
+
+Result<std::vector<SafetensorsTensor>> read_safetensors_model(const std::filesystem::path& path) {
+  std::error_code code;
+  if (!std::filesystem::is_directory(path, code)) return read_safetensors(path);
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(path, code)) {
+    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
+  }
+  if (files.empty()) return fail(ErrorCode::NotFound, path.string() + ": there is no *.safetensors in this folder");
+  std::sort(files.begin(), files.end());
+  std::vector<SafetensorsTensor> all;
+  for (const auto& file : files) {
+    auto tensors = read_safetensors(file);
+    if (!tensors) return tensors;
+    std::move(tensors->begin(), tensors->end(), std::back_inserter(all));
+  }
+  return all;
+}
+
+ModelWeights weights_of(const std::vector<SafetensorsTensor>& tensors) {
+  ModelWeights weights;
+  bool has_output = false;
+  for (const auto& tensor : tensors) {
+    if (const auto layer = layer_of(tensor.name)) {
+      if (*layer >= weights.layers.size()) {
+        weights.layers.resize(*layer + 1);
+        weights.experts.resize(*layer + 1);
+      }
+      weights.layers[*layer] += tensor.bytes;
+      if (tensor.name.find(".experts.") != std::string::npos) weights.experts[*layer] += tensor.bytes;
+    } else if (is_embedding(tensor.name)) {
+      weights.input += tensor.bytes;
+    } else {
+      has_output = has_output || tensor.name.find("lm_head.") != std::string::npos;
+      weights.output += tensor.bytes;
+    }
+  }
+  weights.tied = !has_output && weights.input > 0;
+  if (weights.tied) weights.output += weights.input;
+  return weights;
+}
+
+}  // namespace dualgpuopt::memory
