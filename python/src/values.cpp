@@ -76,8 +76,8 @@ nb::tuple events_to_python(const std::vector<DeviceEvent>& events) {
 
 nb::tuple to_python(const ForecastAccuracy& accuracy) {
   return nb::make_tuple(accuracy.due, accuracy.unknown, accuracy.brier_score(), accuracy.calibration_error(),
-                        accuracy.interval_coverage(),
-                        accuracy.exhaustions, accuracy.foreseen, accuracy.alarms, accuracy.alarms_true);
+                        accuracy.interval_coverage(), accuracy.exhaustions, accuracy.foreseen, accuracy.alarms,
+                        accuracy.alarms_true);
 }
 
 nb::tuple to_python(const Leak& leak) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/estimate_vllm.h"
 #include "dualgpuopt/memory/models/fit.h"
 
 namespace dualgpuopt::memory::cli {
@@ -33,6 +34,9 @@ struct EstimateOptions {
   bool unified = false;
   std::optional<int> latent;
   std::string version;
+  std::string runtime = "llama.cpp";
+  double utilization = 0.9;
+  std::uint64_t batched_tokens = 8192;
   bool json = false;
 };
 
@@ -277,7 +281,36 @@ std::string verdict(const Answer& answer) {
   return text;
 }
 
+/// vLLM's GPUs are alike; of unequal ones the smallest counts.
+Result<VllmOptions> resolve_vllm(const EstimateOptions& given, const Model& model) {
+  const auto gpus = parse_gpus(given.gpus);
+  if (!gpus) return fail(gpus.error());
+  const auto cache = parse_cache_type("--kv-type-k", given.key_type);
+  if (!cache) return fail(cache.error());
+  VllmOptions options;
+  options.total = gpus->free.empty() ? 0 : *std::min_element(gpus->free.begin(), gpus->free.end());
+  options.utilization = given.utilization;
+  options.parallel = gpus->count;
+  options.context = given.context > 0 ? given.context : model.shape.context;
+  options.batched_tokens = given.batched_tokens;
+  options.cache_type = *cache;
+  if (given.parallel > 1) options.sequences = given.parallel;
+  if (auto valid = options.validate(); !valid) return fail(std::move(valid.error()));
+  return options;
+}
+
+int show_vllm(const EstimateOptions& given) {
+  const auto model = load(given);
+  if (!model) return report(model.error());
+  const auto options = resolve_vllm(given, *model);
+  if (!options) return report(options.error());
+  Output output;
+  const auto written = output.write(given.json ? vllm_json(*model, *options) : vllm_table(*model, *options));
+  return written ? kFine : report(written.error());
+}
+
 int show(const EstimateOptions& given) {
+  if (given.runtime == "vllm") return show_vllm(given);
   const auto answer = estimate(given);
   if (!answer) return report(answer.error());
   Output output;
@@ -311,6 +344,9 @@ void add_estimate(CLI::App& app, Action& action) {
   command->add_flag("--kv-unified", options->unified, "Sequences share the context");
   command->add_option("--mla", options->latent, "0 to 3: how latent attention is kept")->check(CLI::Range(0, 3));
   command->add_option("--runtime-version", options->version, "A build such as b5400, or ik for ik_llama.cpp");
+  command->add_option("--runtime", options->runtime, "llama.cpp or vllm")->check(CLI::IsMember({"llama.cpp", "vllm"}));
+  command->add_option("--gpu-memory-utilization", options->utilization, "Of vLLM: the share of each GPU it takes");
+  command->add_option("--max-num-batched-tokens", options->batched_tokens, "Of vLLM");
   command->add_flag("--json", options->json, "One JSON line");
   command->footer("Example: gpumem estimate model.gguf --context 32768 --gpus 24GiB,24GiB");
   command->callback([&action, options] { action = [options] { return show(*options); }; });

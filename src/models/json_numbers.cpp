@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
-
-#include "models/byte_reader.h"
+#include <fstream>
 
 namespace dualgpuopt::memory {
 namespace {
@@ -57,10 +56,14 @@ std::string text_at(const nlohmann::json& object, const char* key) {
 }
 
 Result<std::string> read_json_file(const std::filesystem::path& file) {
-  auto bytes = ByteReader::open(file);
-  if (!bytes) return fail(std::move(bytes.error()));
-  auto text = bytes->text(bytes->size(), kLargestFile, "the file");
-  if (bytes->failed()) return fail(ErrorCode::Io, bytes->failure());
+  std::error_code code;
+  if (!std::filesystem::exists(file, code)) return fail(ErrorCode::NotFound, "there is no such file");
+  std::ifstream stream(file, std::ios::binary);
+  std::string text(kLargestFile + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (stream.bad() || !stream.eof())
+    return fail(ErrorCode::Io, "it cannot be read, or is larger than the 16 MiB that are read");
+  text.resize(static_cast<std::size_t>(stream.gcount()));
   return text;
 }
 

@@ -372,6 +372,16 @@ class Estimate(Folder):
         self.assertFalse(answer["fit"]["fits"])
         self.assertGreater(answer["fit"]["missing_bytes"][0], 0)
 
+    def test_vllm_takes_a_share_of_the_gpu(self):
+        (answer,) = records(self.estimate("--runtime", "vllm", "--gpus", "80GiB,80GiB", "--json").stdout)
+        self.assertEqual((answer["gpus"], answer["budget_bytes"], answer["bytes_per_token"]), (2, int(0.9 * 80 * 2**30), 65536))
+        self.assertTrue(answer["fit"]["fits"])
+        self.assertIn("requests of 8192 tokens side by side", self.estimate("--runtime", "vllm", "--gpus", "80GiB").stdout)
+        self.assertIn("Does not fit: ", self.estimate("--runtime", "vllm", "--gpus", "4GiB").stdout)
+        unknown = self.estimate("--runtime", "vllm")
+        self.assertEqual(unknown.returncode, 2)
+        self.assertIn("--gpus 80GiB", unknown.stderr)
+
     def test_what_makes_no_sense_is_refused(self):
         for arguments, words in ((["--gpus", "many"], "--gpus"), (["--kv-type-k", "q7"], "--kv-type-k"),
                                  (["--split", "1,x"], "--split"), (["--split", "1,1"], "2 shares for 1 GPUs"),
