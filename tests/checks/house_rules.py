@@ -16,10 +16,11 @@ DIRECT = {
     "alerts": ["metrics"],
     "predictor": ["metrics"],
     "models": ["core"],
+    "oom": ["core"],
     "recovery": ["metrics", "processes"],
     "monitor": ["sources", "alerts", "predictor", "recovery"],
     "daemon": ["monitor"],
-    "cli": ["daemon", "monitor", "models"],
+    "cli": ["daemon", "monitor", "models", "oom"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"(?:dualgpuopt/memory/)?([a-z_]+)/', re.MULTILINE)
@@ -62,7 +63,7 @@ def mirror_complaints() -> list[str]:
 
 # What only a whole gpumem can show: tests/cli/end_to_end runs it.
 SHOWN_END_TO_END = {
-    "cli": {"main", "app", "command", "status", "watch", "record", "replay", "check", "estimate", "estimate_vllm"},
+    "cli": {"main", "app", "command", "status", "watch", "record", "replay", "check", "estimate", "estimate_vllm", "explain_oom"},
 }
 
 

@@ -19,7 +19,7 @@ import unittest
 
 GPUMEM = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else None
 SHARED_TRACES = pathlib.Path(__file__).resolve().parents[3] / "shared" / "traces"
-COMMANDS = ["status", "watch", "record", "replay", "check", "estimate"]
+COMMANDS = ["status", "watch", "record", "replay", "check", "estimate", "explain-oom"]
 
 FULL_AT = """
 title = "GPUs that stand still"
@@ -396,6 +396,37 @@ class Estimate(Folder):
         self.assertIn("no.gguf: there is no such file", missing.stderr)
         text = gpumem("estimate", self.file("text.gguf", "this is no model"))
         self.assertIn("at byte 4: this is not a GGUF file", text.stderr)
+
+
+CUDA_OOM = ("RuntimeError: CUDA out of memory. Tried to allocate 2.87 GiB (GPU 0; 14.76 GiB total capacity; 8.77 GiB already "
+            "allocated; 19.75 MiB free; 13.71 GiB reserved in total by PyTorch)")
+
+
+class ExplainOom(Folder):
+    def test_from_a_pipe_and_from_a_file(self):
+        log = "epoch 1\n" + CUDA_OOM + "\n"
+        piped = gpumem("explain-oom", input=log)
+        self.assertEqual(piped.returncode, 0, piped.stderr)
+        self.assertIn("PyTorch asked for 2.9 GiB on GPU 0, and 20 MiB of 14.8 GiB were free", piped.stdout)
+        self.assertIn("4.9 GiB are reserved but unused", piped.stdout)
+        self.assertEqual(gpumem("explain-oom", self.file("train.log", log)).stdout, piped.stdout)
+
+    def test_json(self):
+        (error,) = records(gpumem("explain-oom", "--json", "-", input=CUDA_OOM).stdout)
+        self.assertEqual((error["type"], error["source"], error["gpu"], error["line"]), ("oom_error", "PyTorch", 0, 1))
+        self.assertIsNone(error["limit_bytes"])
+
+    def test_a_log_without_one(self):
+        for log in ("", "all is well\n"):
+            shown = gpumem("explain-oom", input=log)
+            self.assertEqual((shown.returncode, shown.stdout), (1, ""))
+            self.assertIn("there is no out-of-memory error in this log", shown.stderr)
+
+    def test_a_file_that_cannot_be_read(self):
+        missing = gpumem("explain-oom", self.folder / "no.log")
+        self.assertEqual(missing.returncode, 1)
+        self.assertIn("no.log: it cannot be opened", missing.stderr)
+        self.assertIn("it cannot be read", gpumem("explain-oom", self.folder).stderr)
 
 
 class Check(Folder):

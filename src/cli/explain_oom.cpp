@@ -1,0 +1,83 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <fstream>
+#include <iostream>
+
+#include "cli/command.h"
+#include "dualgpuopt/memory/oom/oom_advice.h"
+#include "dualgpuopt/memory/oom/oom_scanner.h"
+
+namespace dualgpuopt::memory::cli {
+namespace {
+
+struct ExplainOptions {
+  std::string file = "-";
+  bool json = false;
+};
+
+/// Feeds the scanner line by line; of a line no more is kept than it looks at.
+void scan(std::istream& log, OomScanner& scanner) {
+  std::string line;
+  bool has_line = false;
+  const auto end_line = [&] {
+    scanner.feed(line);
+    line.clear();
+    has_line = false;
+  };
+  for (std::array<char, 1 << 16> block; log.read(block.data(), block.size()), log.gcount() > 0;) {
+    for (std::streamsize i = 0; i < log.gcount(); ++i) {
+      const char c = block[static_cast<std::size_t>(i)];
+      if (c == '\n') {
+        end_line();
+      } else {
+        has_line = true;
+        if (line.size() < OomScanner::kLongestLine) line += c;
+      }
+    }
+  }
+  if (has_line) end_line();
+}
+
+std::string show(const OomError& error) {
+  auto text =
+      fmt::format("{}{}.\n", describe(error), error.times > 1 ? fmt::format(" (seen {} times)", error.times) : "");
+  for (const auto& measure : measures_against(error)) text += "  - " + measure + "\n";
+  return text;
+}
+
+int explain(const ExplainOptions& options) {
+  OomScanner scanner;
+  if (options.file == "-") {
+    scan(std::cin, scanner);
+  } else {
+    std::ifstream file(options.file, std::ios::binary);
+    if (!file) return report(Error(ErrorCode::NotFound, options.file + ": it cannot be opened"));
+    scan(file, scanner);
+    if (file.bad()) return report(Error(ErrorCode::Io, options.file + ": it cannot be read"));
+  }
+  const auto errors = scanner.errors();
+  if (errors.empty()) {
+    fmt::print(stderr, "gpumem: there is no out-of-memory error in this log that gpumem knows\n");
+    return kFailure;
+  }
+  std::string text;
+  for (const auto& error : errors) text += options.json ? to_json(error) + "\n" : show(error);
+  Output output;
+  const auto written = output.write(text);
+  return written ? kFine : report(written.error());
+}
+
+}  // namespace
+
+void add_explain_oom(CLI::App& app, Action& action) {
+  auto* command =
+      app.add_subcommand("explain-oom", "What an out-of-memory error in a log says, and what is likely to help");
+  const auto options = std::make_shared<ExplainOptions>();
+  command->add_option("FILE", options->file, "The log; - or none: standard input");
+  command->add_flag("--json", options->json, "One JSON line for each error");
+  command->footer("Example: python train.py 2>&1 | gpumem explain-oom");
+  command->callback([&action, options] { action = [options] { return explain(*options); }; });
+}
+
+}  // namespace dualgpuopt::memory::cli
