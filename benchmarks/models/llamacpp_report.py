@@ -99,7 +99,8 @@ class Account:
             if self.details and figures:
                 name, ours, printed = max(figures, key=lambda f: abs(f[1] / f[2] - 1))
                 off = f"{100 * (ours / printed - 1):+.1f} %"
-                print(f"    {case}: {len(figures)} of {len(cases[case])}; {name} {ours:.1f} MiB, printed {printed:.1f} ({off})")
+                what = f"{len(figures)} of {len(cases[case])}"
+                print(f"    {case}: {what}; {name} {ours:.1f} MiB, printed {printed:.1f} ({off})")
 
 
 def is_placed_by_hand(record: dict[str, Any]) -> bool:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compares `gpumem explain-oom` with the numbers in published out-of-memory messages.
 
-Reads JSON Lines with one message each, as printed, beside the numbers in it (tried_mib, total_gib, gpu, phase, …). Prints
-how many numbers were found, and each that was missed.
+Reads JSON Lines with one message each, as printed, beside the numbers in it (tried_mib, total_gib, gpu, phase, …).
+Prints how many numbers were found, and each that was missed.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ void add_explain_oom(CLI::App& app, Action& action) {
   const auto options = std::make_shared<ExplainOptions>();
   command->add_option("FILE", options->file, "The log; - or none: standard input");
   command->add_flag("--json", options->json, "One JSON line for each error");
-  command->footer("Example: python train.py 2>&1 | gpumem explain-oom");
+  command->footer("Example: gpumem explain-oom train.log");
   command->callback([&action, options] { action = [options] { return explain(*options); }; });
 }
 
