@@ -383,9 +383,9 @@ class Estimate(Folder):
         self.assertIn("--gpus 80GiB", unknown.stderr)
 
     def test_what_makes_no_sense_is_refused(self):
-        for arguments, words in ((["--gpus", "many"], "--gpus"), (["--kv-type-k", "q7"], "--kv-type-k"),
-                                 (["--split", "1,x"], "--split"), (["--split", "1,1"], "2 shares for 1 GPUs"),
-                                 (["--runtime-version", "new"], "--runtime-version")):
+        for arguments, words in ((["--gpus", "many"], "gpus: "), (["--kv-type-k", "q7"], "kv_type_k: "),
+                                 (["--split", "1,x"], "split: "), (["--split", "1,1"], "2 shares for 1 GPUs"),
+                                 (["--runtime-version", "new"], "runtime_version: ")):
             with self.subTest(arguments=arguments):
                 failed = self.estimate(*arguments)
                 self.assertEqual(failed.returncode, 2, failed.stderr)

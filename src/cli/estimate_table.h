@@ -1,0 +1,13 @@
+// What `gpumem estimate` shows: the parts as a table, and whether it fits.
+#pragma once
+
+#include <string>
+
+#include "dualgpuopt/memory/models/estimate.h"
+
+namespace dualgpuopt::memory::cli {
+
+[[nodiscard]] std::string estimate_table(const LlamaCppEstimate& estimate);
+[[nodiscard]] std::string estimate_table(const VllmEstimate& estimate);
+
+}  // namespace dualgpuopt::memory::cli

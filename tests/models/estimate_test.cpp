@@ -1,0 +1,100 @@
+#include "dualgpuopt/memory/models/estimate.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "models/gguf_writer.h"
+
+namespace dualgpuopt::memory {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using testing::TemporaryFile;
+
+class EstimateTest : public ::testing::Test {
+ protected:
+  EstimateTest() {
+    std::ofstream(file_.path())
+        << R"({"arch": "llama", "model": "Llama 3 8B", "n_layer": 32, "n_embd": 4096, "n_head": 32,
+      "n_head_kv": 8, "n_ff": 14336, "n_vocab": 128256, "n_ctx_train": 8192, "file_type": "Q4_K_M"})";
+    request_.hparams = file_.path();
+  }
+  [[nodiscard]] std::string refusal() const {
+    const auto estimate = estimate_llamacpp(request_);
+    return estimate ? "" : estimate.error().describe();
+  }
+
+  TemporaryFile file_{"hparams.json"};
+  EstimateRequest request_;
+};
+
+TEST_F(EstimateTest, TakesTheContextThatTheModelWasTrainedFor) {
+  const auto estimate = estimate_llamacpp(request_);
+  ASSERT_TRUE(estimate) << estimate.error().describe();
+  EXPECT_EQ(estimate->options.cache.context, 8192U);
+  EXPECT_THAT(estimate->missing, IsEmpty()) << "no sizes were given";
+}
+
+TEST_F(EstimateTest, SplitsByWhatIsFree) {
+  request_.gpus = "24GiB,8GiB";
+  const auto estimate = estimate_llamacpp(request_);
+  ASSERT_TRUE(estimate);
+  EXPECT_EQ(estimate->need[0].layers, 25U);
+  EXPECT_EQ(estimate->need[1].layers, 7U);
+  EXPECT_EQ(estimate->missing, (std::vector<Bytes>{0, 0}));
+  request_.split = "1,1";
+  EXPECT_EQ(estimate_llamacpp(request_)->need[0].layers, 17U);
+}
+
+TEST_F(EstimateTest, OffersRemediesWhereItDoesNotFit) {
+  request_.gpus = "5GiB";
+  request_.context = 32768;
+  const auto estimate = estimate_llamacpp(request_);
+  EXPECT_GT(estimate->missing.at(0), 0U);
+  EXPECT_THAT(estimate->remedies, Not(IsEmpty()));
+}
+
+TEST_F(EstimateTest, KnowsTheBuilds) {
+  EXPECT_EQ(refusal(), "");
+  for (const auto* version : {"b5400", "build: 4905 (b1b132ef) with cc 13", "ik", "ik_llama.cpp"}) {
+    request_.version = version;
+    EXPECT_EQ(refusal(), "") << version;
+    EXPECT_TRUE(estimate_llamacpp(request_)->options.cache.full_window) << version;
+  }
+  request_.version = "9000";
+  EXPECT_FALSE(estimate_llamacpp(request_)->options.cache.full_window);
+  request_.version = "new";
+  EXPECT_THAT(refusal(), HasSubstr("runtime_version: \"new\""));
+}
+
+TEST_F(EstimateTest, NamesTheFieldThatIsWrong) {
+  request_.gpus = "many";
+  EXPECT_THAT(refusal(), HasSubstr("gpus: "));
+  request_.gpus = "1";
+  request_.key_type = "q7";
+  EXPECT_THAT(refusal(), HasSubstr("kv_type_k: \"q7\""));
+  request_.key_type = "fp8";
+  EXPECT_EQ(refusal(), "");
+  request_.split = "1,x";
+  EXPECT_THAT(refusal(), HasSubstr("split: \"x\""));
+  request_.hparams.clear();
+  EXPECT_THAT(refusal(), HasSubstr("give a model"));
+}
+
+TEST_F(EstimateTest, ForVllmTakesTheSmallestGpu) {
+  request_.gpus = "80GiB,24GiB";
+  const auto estimate = estimate_vllm(request_);
+  ASSERT_TRUE(estimate) << estimate.error().describe();
+  EXPECT_EQ(estimate->options.total, 24_GiB);
+  EXPECT_EQ(estimate->options.parallel, 2U);
+  EXPECT_TRUE(estimate->fits());
+  EXPECT_EQ(estimate->missing(), 0U);
+  request_.gpus = "2";
+  EXPECT_THAT(estimate_vllm(request_).error().describe(), HasSubstr("the size of the GPUs"));
+}
+
+}  // namespace
+}  // namespace dualgpuopt::memory
