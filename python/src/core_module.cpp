@@ -4,15 +4,12 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
-#include <algorithm>
 #include <thread>
 
 #include "dualgpuopt/memory/core/units.h"
-#include "dualgpuopt/memory/oom/oom_advice.h"
-#include "dualgpuopt/memory/oom/oom_scanner.h"
+#include "estimates.h"
 #include "legacy_stats.h"
 #include "native_monitor.h"
 #include "outside.h"
@@ -188,19 +185,6 @@ void bind_series(nb::module_& module) {
       .def("project", &project, "now_s"_a, "horizon_s"_a, "growth_rate"_a);
 }
 
-/// The errors in a text, each as a JSON line.
-std::vector<std::string> explain_oom(std::string_view text) {
-  OomScanner scanner;
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size());
-    scanner.feed(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  std::vector<std::string> lines;
-  for (const auto& error : scanner.errors()) lines.push_back(to_json(error));
-  return lines;
-}
-
 }  // namespace
 }  // namespace dualgpuopt::memory::python
 
@@ -210,7 +194,7 @@ NB_MODULE(_core, module) {
   bind_exchange(module);
   bind_monitor(module);
   bind_series(module);
-  module.def("explain_oom", &explain_oom, "text"_a);
+  bind_estimates(module);
   module.def("wait_until_all_are_back", &wait_until_all_are_back, "timeout_s"_a);
   module.def(
       "format_bytes", [](dualgpuopt::memory::Bytes amount) { return dualgpuopt::memory::format_bytes(amount); },

@@ -69,4 +69,28 @@ class UsageSeries:
 
 def wait_until_all_are_back(timeout_s: float) -> bool: ...
 def format_bytes(amount: int) -> str: ...
+def estimate(
+    runtime: str,
+    model: str,
+    hparams: str,
+    context: int,
+    parallel: int,
+    micro_batch: int,
+    key_type: str,
+    value_type: str,
+    gpus: str,
+    split: str,
+    split_rows: bool,
+    main_gpu: int,
+    gpu_layers: int | None,
+    cpu_moe: bool,
+    host_expert_layers: int,
+    flash_attention: bool,
+    full_window: bool,
+    unified: bool,
+    latent: int | None,
+    version: str,
+    utilization: float,
+    batched_tokens: int,
+) -> tuple[str | None, bool, str]: ...
 def explain_oom(text: str) -> list[str]: ...

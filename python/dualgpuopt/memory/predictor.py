@@ -1,4 +1,4 @@
-"""What models need, and where use is heading: memory profiles, and straight lines through the past.
+"""What models need, and where use is heading: estimates, memory profiles, and straight lines through the past.
 
 A monitor's own `Forecast` is the better answer to when a GPU will be full: it knows steps and spikes and gives bounds.
 What is here needs no monitor: any points will do.
@@ -11,11 +11,16 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
+from ._estimates import DeviceNeed, ModelEstimate, estimate
+
 __all__ = [
     "DEFAULT_PROFILES",
+    "DeviceNeed",
     "Line",
     "MemoryProfile",
+    "ModelEstimate",
     "OutOfMemoryPrediction",
+    "estimate",
     "find_optimal_batch",
     "fit_line",
     "get_available_profiles",

@@ -1,0 +1,70 @@
+#include "estimates.h"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "dualgpuopt/memory/models/estimate.h"
+#include "dualgpuopt/memory/oom/oom_advice.h"
+#include "dualgpuopt/memory/oom/oom_scanner.h"
+#include "outside.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace dualgpuopt::memory::python {
+namespace {
+
+/// The errors in a text, each as a JSON line.
+std::vector<std::string> explain_oom(std::string_view text) {
+  OomScanner scanner;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    scanner.feed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  std::vector<std::string> lines;
+  for (const auto& error : scanner.errors()) lines.push_back(to_json(error));
+  return lines;
+}
+
+Result<std::string> answer(const std::string& runtime, const EstimateRequest& request) {
+  const Outside outside;
+  if (runtime == "llama.cpp")
+    return estimate_llamacpp(request).map([](const auto& estimate) { return to_json(estimate); });
+  if (runtime == "vllm") return estimate_vllm(request).map([](const auto& estimate) { return to_json(estimate); });
+  return fail(ErrorCode::InvalidArgument, "the runtime is \"" + runtime + "\"; expected llama.cpp or vllm");
+}
+
+/// (JSON or None, whether a file is missing, why there is none).
+nb::tuple estimate(const std::string& runtime, const std::string& model, const std::string& hparams,
+                   std::uint64_t context, std::uint64_t parallel, std::uint64_t micro_batch,
+                   const std::string& key_type, const std::string& value_type, const std::string& gpus,
+                   const std::string& split, bool split_rows, std::size_t main_gpu,
+                   std::optional<std::uint64_t> gpu_layers, bool cpu_moe, std::uint64_t host_expert_layers,
+                   bool flash_attention, bool full_window, bool unified, std::optional<int> latent,
+                   const std::string& version, double utilization, std::uint64_t batched_tokens) {
+  const EstimateRequest request{
+      model,   hparams,    context,  parallel,    micro_batch,   key_type,           value_type,      gpus,
+      split,   split_rows, main_gpu, gpu_layers,  cpu_moe,       host_expert_layers, flash_attention, full_window,
+      unified, latent,     version,  utilization, batched_tokens};
+  const auto text = answer(runtime, request);
+  if (text) return nb::make_tuple(*text, false, "");
+  return nb::make_tuple(nb::none(), text.error().code() == ErrorCode::NotFound, text.error().describe());
+}
+
+}  // namespace
+
+void bind_estimates(nb::module_& module) {
+  module.def("explain_oom", &explain_oom, "text"_a);
+  module.def("estimate", &estimate, "runtime"_a, "model"_a, "hparams"_a, "context"_a, "parallel"_a, "micro_batch"_a,
+             "key_type"_a, "value_type"_a, "gpus"_a, "split"_a, "split_rows"_a, "main_gpu"_a, "gpu_layers"_a.none(),
+             "cpu_moe"_a, "host_expert_layers"_a, "flash_attention"_a, "full_window"_a, "unified"_a, "latent"_a.none(),
+             "version"_a, "utilization"_a, "batched_tokens"_a);
+}
+
+}  // namespace dualgpuopt::memory::python

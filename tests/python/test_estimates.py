@@ -1,0 +1,82 @@
+"""How much memory a model needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conftest import GIB
+from dualgpuopt.memory.predictor import estimate
+
+LLAMA_3_8B = {
+    "arch": "llama",
+    "model": "Llama 3 8B",
+    "n_layer": 32,
+    "n_embd": 4096,
+    "n_head": 32,
+    "n_head_kv": 8,
+    "n_ff": 14336,
+    "n_vocab": 128256,
+    "n_ctx_train": 8192,
+    "file_type": "Q4_K - Medium",
+}
+
+
+@pytest.fixture
+def hparams(tmp_path: Path) -> Path:
+    file = tmp_path / "hparams.json"
+    file.write_text(json.dumps(LLAMA_3_8B))
+    return file
+
+
+def test_is_what_llama_cpp_prints(hparams: Path) -> None:
+    needed = estimate(hparams=hparams, context=8192)
+    gpu, host = needed.devices
+    assert (needed.runtime, needed.context, needed.kv_cache) == ("llama.cpp", 8192, GIB)
+    assert gpu.weights / 2**20 == pytest.approx(4403.49, abs=0.5)
+    assert host.weights / 2**20 == pytest.approx(281.81, abs=0.5)
+    assert (needed.fits, needed.missing, needed.weights_exact) == (None, (), False)
+
+
+def test_says_whether_it_fits(hparams: Path) -> None:
+    assert estimate(hparams=hparams, gpus=[8 * GIB]).fits
+    tight = estimate(hparams=hparams, gpus=[4 * GIB, 2 * GIB], context=32768)
+    assert tight.fits is False
+    assert any(tight.missing)
+    assert tight.remedies
+    smaller = estimate(hparams=hparams, gpus=[8 * GIB], kv_type_k="q8_0", kv_type_v="q8_0")
+    assert smaller.kv_cache < GIB
+
+
+def test_arguments_reach_their_place(hparams: Path) -> None:
+    split = estimate(hparams=hparams, gpus=2, split=[3, 1])
+    assert [device.layers for device in split.devices] == [25, 7, 0]
+    assert estimate(hparams=hparams, gpu_layers=10).devices[1].layers == 22
+    rows = estimate(hparams=hparams, gpus=2, split_rows=True, main_gpu=1)
+    assert rows.devices[0].kv_cache == 0
+    assert estimate(hparams=hparams, flash_attn=False).devices[0].compute > 500 * 2**20
+    assert estimate(hparams=hparams, parallel=4, kv_unified=True).kv_cache == GIB
+
+
+def test_vllm(hparams: Path) -> None:
+    needed = estimate(hparams=hparams, runtime="vllm", gpus=[24 * GIB], gpu_memory_utilization=0.5)
+    assert needed.runtime == "vllm"
+    assert needed.tokens is not None
+    assert needed.tokens * 131072 <= needed.kv_cache
+    assert needed.devices == ()
+
+
+def test_what_is_wrong_is_named(hparams: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no\.gguf: there is no such file"):
+        estimate(tmp_path / "no.gguf")
+    with pytest.raises(ValueError, match="this is not a GGUF file"):
+        estimate(hparams.rename(tmp_path / "text.gguf"))
+    with pytest.raises(ValueError, match="give a model"):
+        estimate()
+    with pytest.raises(ValueError, match=r"expected llama\.cpp or vllm"):
+        estimate(runtime="other")
+    (tmp_path / "empty.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"empty\.json: the key \"n_embd\" is missing"):
+        estimate(hparams=tmp_path / "empty.json")
