@@ -25,6 +25,7 @@ Result<void> check_percents(const AlertThresholds& thresholds) {
 }
 
 Result<void> check_ranges(const AlertThresholds& thresholds) {
+  if (!thresholds.adaptive) return {};
   PercentRange higher{100, 100};
   for (const auto level : kHighestFirst) {
     const auto& [lowest, highest] = thresholds.of(level).range;

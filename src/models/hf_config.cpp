@@ -121,7 +121,7 @@ std::string file_type_of(const Json& config, const Json& text) {
 }  // namespace
 
 Result<Model> parse_hf_config(std::string_view json) {
-  const auto config = Json::parse(json, nullptr, false);
+  const auto config = parse_json(json);
   if (!config.is_object()) return fail(ErrorCode::ParseFailed, "this is not a JSON object");
   const auto& text = text_part(config);
   JsonNumbers numbers(text);

@@ -116,7 +116,7 @@ void complete_experts(ModelShape& shape, std::optional<double> parameters) {
 }  // namespace
 
 Result<Model> parse_hparams(std::string_view json) {
-  const auto document = Json::parse(json, nullptr, false);
+  const auto document = parse_json(json);
   if (!document.is_object()) return fail(ErrorCode::ParseFailed, "this is not a JSON object");
   const auto& inner =
       document.contains("hparams") && document.at("hparams").is_object() ? document.at("hparams") : document;

@@ -9,7 +9,24 @@ namespace dualgpuopt::memory {
 namespace {
 
 constexpr double kMost = 1e12;
+constexpr int kDeepest = 64;
 constexpr std::uint64_t kLargestFile = 16U << 20;
+
+/// Brackets that are open at once, not counting those within strings.
+bool is_too_deep(std::string_view text) {
+  int depth = 0;
+  bool is_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\\' && is_string) ++i;
+    if (c == '"') is_string = !is_string;
+    if (is_string) continue;
+    if (c == '[' || c == '{') ++depth;
+    if (c == ']' || c == '}') --depth;
+    if (depth > kDeepest) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -49,6 +66,11 @@ std::uint64_t JsonNumbers::whole(const char* key, const nlohmann::json& value) {
 
 void JsonNumbers::refuse(const char* key, const std::string& why) {
   if (error_.empty()) error_ = fmt::format("the key \"{}\" {}", key, why);
+}
+
+nlohmann::json parse_json(std::string_view text) {
+  if (is_too_deep(text)) return nlohmann::json(nlohmann::json::value_t::discarded);
+  return nlohmann::json::parse(text, nullptr, false);
 }
 
 std::string text_at(const nlohmann::json& object, const char* key) {

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "dualgpuopt/memory/core/error.h"
 
@@ -35,6 +36,10 @@ class JsonNumbers {
   const nlohmann::json& object_;
   std::string error_;
 };
+
+/// The value of a JSON text; discarded (is_object() is false) where the text is none, or nested deeper than any
+/// description of a model: a hostile text must not take a hundred times its size in memory.
+[[nodiscard]] nlohmann::json parse_json(std::string_view text);
 
 /// The text under a key; empty where there is none.
 [[nodiscard]] std::string text_at(const nlohmann::json& object, const char* key);

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "models/byte_reader.h"
+#include "models/json_numbers.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -35,7 +36,7 @@ std::string type_of(const Json& entry) {
 }
 
 Result<std::vector<SafetensorsTensor>> parse_table(const std::string& text, std::uint64_t data) {
-  const auto table = Json::parse(text, nullptr, false);
+  const auto table = parse_json(text);
   if (!table.is_object())
     return fail(ErrorCode::ParseFailed, "its header is not a JSON object: this is no safetensors file");
   std::vector<SafetensorsTensor> tensors;

@@ -101,6 +101,10 @@ TEST(AlertThresholds, RefuseFreeBytesThatRiseWithTheLevel) {
 
 TEST(Thresholds, RefusesRangesThatAreEmptyOrFallWithTheLevel) {
   AlertThresholds thresholds;
+  thresholds.warning.range = {90, 10};
+  EXPECT_TRUE(thresholds.validate()) << "nothing moves";
+  thresholds = {};
+  thresholds.adaptive = true;
   thresholds.critical.range = {80, 79};
   EXPECT_THAT(refusal(thresholds), HasSubstr("the range of the critical level is 80 to 79 percent"));
   thresholds.critical.range = {50, 95};

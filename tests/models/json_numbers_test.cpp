@@ -36,6 +36,21 @@ TEST(JsonNumbers, ReportTheFirstThatIsWrong) {
   EXPECT_EQ(others.error(), "the key \"absent\" is missing");
 }
 
+TEST(JsonText, IsReadWhereItIsNotNestedTooDeeply) {
+  EXPECT_EQ(parse_json(R"({"a": {"b": [1, 2]}})")["a"]["b"][1], 2);
+  EXPECT_FALSE(parse_json("{").is_object());
+  EXPECT_FALSE(parse_json("").is_object());
+  EXPECT_FALSE(parse_json("{\"a\": " + std::string(1000, '[') + std::string(1000, ']') + "}").is_object());
+  const auto brackets = "{\"a\": \"\\\"" + std::string(1000, '[') + "\"}";
+  EXPECT_TRUE(parse_json(brackets).is_object()) << "those in a string are text";
+}
+
+TEST(JsonText, IsReadInLinearTime) {
+  std::string many = "{\"a0\": {}";
+  for (int i = 1; i < 200'000; ++i) many += ", \"a" + std::to_string(i) + "\": {}";
+  EXPECT_EQ(parse_json(many + "}").size(), 200'000U);
+}
+
 TEST(JsonFile, IsReadUpToALimit) {
   const testing::TemporaryFile file("x.json");
   std::ofstream(file.path()) << "{}";

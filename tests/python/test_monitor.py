@@ -233,7 +233,7 @@ def test_adaptive_thresholds_are_taken_and_have_not_moved_at_first() -> None:
     assert monitor.step().devices[0].thresholds == ()
     monitor.close()
     with pytest.raises(ValueError, match="the range of the warning level is 85 to 50 percent"):
-        MemoryMonitor("sim:demo", thresholds=Thresholds(warning=Threshold(80, range=(85, 50))))
+        MemoryMonitor("sim:demo", thresholds=Thresholds(adaptive=True, warning=Threshold(80, range=(85, 50))))
 
 
 def test_a_forecast_starts_a_climb_before_any_level_does(staged: StagedSource) -> None:

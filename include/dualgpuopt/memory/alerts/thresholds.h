@@ -60,9 +60,9 @@ struct AlertThresholds {
   /// `level` must not be Normal.
   [[nodiscard]] const LevelThreshold& of(Level level) const;
   /// InvalidArgument unless 0 < warning <= critical <= emergency <= 100 (in percent), free bytes do not rise with the
-  /// level, 0 <= hysteresis_percent < warning (and its range), ranges are within 0 and 100, not empty, and do not fall
-  /// with the level, times to OOM are above 0, finite and do not rise with the level, and no
-  /// duration is negative.
+  /// level, 0 <= hysteresis_percent < warning, times to OOM are above 0, finite and do not rise with the level, and no
+  /// duration is negative. Where they are adaptive, also unless the hysteresis is less than all of the warning's range,
+  /// and the ranges lie within 0 and 100, are not empty and do not fall with the level.
   [[nodiscard]] Result<void> validate() const;
 
   friend bool operator==(const AlertThresholds&, const AlertThresholds&) = default;
