@@ -79,7 +79,8 @@ std::optional<OomError> parse_pytorch(std::string_view line) {
 // --- llama.cpp ---
 
 std::optional<OomPhase> llamacpp_phase(std::string_view line) {
-  if (has(line, "compute buffer") || has(line, "gallocr_reserve")) return OomPhase::Compute;
+  if (has(line, "compute buffer") || has(line, "allocate compute") || has(line, "gallocr_reserve"))
+    return OomPhase::Compute;
   if (has(line, "kv cache") || has(line, "kv_cache_init") || has(line, "llama_kv_cache:")) return OomPhase::KvCache;
   if (has(line, "alloc_tensor_range") || has(line, "error loading model")) return OomPhase::Weights;
   return std::nullopt;
@@ -96,7 +97,8 @@ bool add_llamacpp(OomError& error, std::string_view line) {
     error.requested = exact;
     added = true;
   }
-  if (const auto phase = llamacpp_phase(line); phase && error.phase == OomPhase::Unknown) {
+  const auto phase = llamacpp_phase(line);
+  if (phase && (error.phase == OomPhase::Unknown || error.phase == *phase)) {
     error.phase = *phase;
     added = true;
   }
@@ -116,6 +118,11 @@ std::optional<OomError> parse_llamacpp(std::string_view line) {
     auto error = error_of(OomSource::LlamaCpp, OomPhase::Startup);
     error.fatal = false;
     return error;
+  }
+  constexpr std::array alone{"unable to allocate CUDA", "unable to allocate ROCm", "unable to allocate Vulkan",
+                             "failed to allocate buffer for kv cache", "failed to allocate compute"};
+  for (const auto* words : alone) {
+    if (has(line, words)) return error_of(OomSource::LlamaCpp, llamacpp_phase(line).value_or(OomPhase::Weights));
   }
   if (has(line, "alloc failed (") && has(line, "out of memory")) {
     auto error = error_of(OomSource::LlamaCpp);
@@ -247,7 +254,11 @@ std::optional<OomError> parse_ollama(std::string_view line) {
     error.free = amount_after(line, "than is available (");
     return error;
   }
-  if (has(line, "you may not have enough available memory to run this model")) return error;
+  constexpr std::array words{"you may not have enough available memory to run this model",
+                             "insufficient memory - required allocations", "model request too large for system"};
+  for (const auto* word : words) {
+    if (has(line, word)) return error;
+  }
   return std::nullopt;
 }
 
@@ -273,8 +284,12 @@ std::optional<OomError> parse_arrays(std::string_view line) {
 }
 
 std::optional<OomError> parse_cuda(std::string_view line) {
-  constexpr std::array words{"CUDA_ERROR_OUT_OF_MEMORY", "cudaErrorMemoryAllocation", "CUDA error: out of memory",
-                             "hipErrorOutOfMemory", "CUDA error 2: out of memory"};
+  constexpr std::array words{
+      "CUDA_ERROR_OUT_OF_MEMORY",     "cudaErrorMemoryAllocation",     "CUDA error: out of memory",
+      "HIP error: out of memory",     "hipErrorOutOfMemory",           "hipErrorMemoryAllocation",
+      "CUDA error 2: out of memory",  "cuda runtime error (2)",        "CUBLAS_STATUS_ALLOC_FAILED",
+      "CUDNN_STATUS_ALLOC_FAILED",    "VK_ERROR_OUT_OF_DEVICE_MEMORY", "ErrorOutOfDeviceMemory",
+      "CUDA error (2): out of memory"};
   for (const auto* word : words) {
     if (has(line, word)) return error_of(OomSource::Cuda);
   }

@@ -114,6 +114,13 @@ TEST(OomWordings, OfTheOthers) {
   EXPECT_EQ(source("Error: llama runner exited, you may not have enough available memory to run this model"), "Ollama");
   EXPECT_TRUE(parse_oom_line("model requires more system memory (4.0 GiB) than is available (3.9 GiB)")->is_host);
   EXPECT_EQ(source("CUDA error: out of memory"), "CUDA");
+  EXPECT_EQ(source("RuntimeError: cuda runtime error (2) : out of memory at /pytorch/aten/src/THC/THCGeneral.cpp"),
+            "CUDA");
+  EXPECT_EQ(source("RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"), "CUDA");
+  EXPECT_EQ(source("llama_kv_cache_init: failed to allocate buffer for kv cache"), "llama.cpp");
+  EXPECT_EQ(parse_oom_line("llama_kv_cache_init: failed to allocate buffer for kv cache")->phase, OomPhase::KvCache);
+  EXPECT_EQ(parse_oom_line("graph_reserve: failed to allocate compute pp buffers")->phase, OomPhase::Compute);
+  EXPECT_EQ(source("error=\"model request too large for system\" requested=\"60 GiB\""), "Ollama");
 }
 
 TEST(OomWordings, LeaveOtherLinesAlone) {
