@@ -6,6 +6,7 @@
 
 #include "dualgpuopt/memory/models/model_source.h"
 #include "models/json_numbers.h"
+#include "models/saturated.h"
 #include "models/shape_defaults.h"
 
 namespace dualgpuopt::memory {
@@ -28,8 +29,8 @@ std::optional<std::pair<double, std::string>> quantity(const std::string& text) 
 std::optional<Bytes> file_bytes(const std::string& model_size) {
   const auto size = quantity(model_size);
   if (!size || size->first > kMostElements) return std::nullopt;
-  if (size->second == "GiB") return static_cast<Bytes>(size->first * 0x1p30);
-  if (size->second == "MiB") return static_cast<Bytes>(size->first * 0x1p20);
+  if (size->second == "GiB") return saturated(size->first * 0x1p30);
+  if (size->second == "MiB") return saturated(size->first * 0x1p20);
   return std::nullopt;
 }
 
@@ -109,8 +110,7 @@ void complete_experts(ModelShape& shape, std::optional<double> parameters) {
   const double without = elements_of(shape);
   experts.feed_forward = 1;
   const double each = elements_of(shape) - without;
-  experts.feed_forward =
-      each > 0 && *parameters > without ? static_cast<std::uint64_t>(std::round((*parameters - without) / each)) : 0;
+  experts.feed_forward = each > 0 && *parameters > without ? saturated(std::round((*parameters - without) / each)) : 0;
 }
 
 }  // namespace

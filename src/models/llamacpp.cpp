@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "models/saturated.h"
+
 namespace dualgpuopt::memory {
 namespace {
 
@@ -18,8 +20,6 @@ constexpr double kLatentRows = 8;
 constexpr double kDenseRows = 2;
 constexpr double kExpertRows = 4;
 constexpr double kLogitRows = 2;
-
-Bytes whole(double bytes) { return static_cast<Bytes>(std::max(0.0, bytes)); }
 
 /// The dimensions as floating point: products of them overflow nothing.
 struct Dimensions {
@@ -120,7 +120,7 @@ class Plan {
       return;
     }
     for (std::size_t i = 0; i < options_.gpus; ++i)
-      devices_[i].weights += whole(share_of(options_, i) * static_cast<double>(bytes));
+      devices_[i].weights += saturated(share_of(options_, i) * static_cast<double>(bytes));
   }
 
   /// A tied output that stays in host memory is the input itself.
@@ -129,7 +129,7 @@ class Plan {
     add_weights(places_.back(),
                 model_.weights.output - (is_shared ? std::min(model_.weights.input, model_.weights.output) : 0));
     const auto rows = std::max<std::uint64_t>(options_.cache.sequences, 1);
-    host().output += whole(kFloat * static_cast<double>(rows) * static_cast<double>(model_.shape.vocabulary));
+    host().output += saturated(kFloat * static_cast<double>(rows) * static_cast<double>(model_.shape.vocabulary));
   }
 
   void add_layer(std::size_t layer, const LayerCacheSize& cache) {
@@ -196,7 +196,7 @@ Bytes compute_buffer(const ModelShape& shape, const LlamaCppOptions& options, co
   if (shape.layers.empty()) return 0;
   const Dimensions dimensions(shape, options);
   const double graph = attention(shape, options, dimensions) + static_cast<double>(place.staged_experts);
-  return whole(place.has_output ? std::max(graph, logits(options, dimensions)) : graph);
+  return saturated(place.has_output ? std::max(graph, logits(options, dimensions)) : graph);
 }
 
 std::vector<DeviceNeed> llamacpp_need(const Model& model, const LlamaCppOptions& options) {

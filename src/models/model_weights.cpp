@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "models/quantisation.h"
+#include "models/saturated.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -92,7 +93,7 @@ bool is_tied_by_custom(const std::string& architecture) {
   return std::find(families.begin(), families.end(), architecture) != families.end();
 }
 
-Bytes whole(double bytes) { return static_cast<Bytes>(std::max(0.0, std::round(bytes))); }
+Bytes whole(double bytes) { return saturated(std::round(bytes)); }
 
 }  // namespace
 

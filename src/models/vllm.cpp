@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/saturated.h"
+
 namespace dualgpuopt::memory {
 namespace {
 
@@ -28,16 +30,16 @@ Bytes activation_peak(const ModelShape& shape, const VllmOptions& options) {
   const double inner = 2 * amount(widest(shape)) / amount(options.parallel);
   const double layer = kHalf * amount(options.batched_tokens) * (inner + kActivationRows * amount(shape.embedding));
   const double logits = 2 * kFloat * amount(options.sequences) * amount(shape.vocabulary);
-  return static_cast<Bytes>(layer + logits);
+  return saturated(layer + logits);
 }
 
 /// Every GPU keeps its part of the heads, and at least one; a latent cache is kept whole on each.
 Bytes layer_token_bytes(const ModelShape& shape, const LayerShape& layer, const VllmOptions& options) {
   if (layer.cache == LayerCache::State || layer.cache == LayerCache::None) return 0;
   const double element = options.cache_type.bytes_per_element();
-  if (shape.latent.rank > 0) return static_cast<Bytes>(element * amount(shape.latent.rank + shape.latent.rope));
+  if (shape.latent.rank > 0) return saturated(element * amount(shape.latent.rank + shape.latent.rope));
   const auto heads = std::max<std::uint64_t>((layer.kv_heads + options.parallel - 1) / options.parallel, 1);
-  return static_cast<Bytes>(element * amount(heads * (layer.key_length + layer.value_length)));
+  return saturated(element * amount(heads * (layer.key_length + layer.value_length)));
 }
 
 }  // namespace
@@ -60,7 +62,7 @@ double VllmNeed::concurrency(std::uint64_t context) const {
 
 VllmNeed vllm_need(const Model& model, const VllmOptions& options) {
   VllmNeed need;
-  need.budget = static_cast<Bytes>(options.utilization * amount(options.total));
+  need.budget = saturated(options.utilization * amount(options.total));
   need.weights = model.weights.in_file() / options.parallel;
   need.activations = activation_peak(model.shape, options);
   need.outside = options.parallel > 1 ? kOutsideInParallel : kOutside;
