@@ -27,8 +27,66 @@ int estimate(const EstimateOptions& options) {
   auto request = options.request;
   request.split_rows = options.split_mode == "row";
   request.flash_attention = options.flash_attention == "on";
-  return options.runtime == "vllm" ? show(estimate_vllm(request), options.json)
-                                   : show(estimate_llamacpp(request), options.json);
+  if (options.runtime == "vllm") return show(estimate_vllm(request), options.json);
+  if (options.runtime == "transformers") return show(estimate_transformers(request), options.json);
+  if (options.runtime == "training") return show(estimate_training(request), options.json);
+  return show(estimate_llamacpp(request), options.json);
+}
+
+using Options = std::shared_ptr<EstimateOptions>;
+
+void add_model(CLI::App& command, const Options& options) {
+  command.add_option("MODEL", options->request.model,
+                     "A GGUF file (of a split one any part), a folder or file of safetensors, or a config.json");
+  command.add_option("--hparams", options->request.hparams, "Instead: hyper-parameters as a log prints them, as JSON");
+  command.add_option("--runtime", options->runtime, "llama.cpp, vllm, transformers or training")
+      ->check(CLI::IsMember({"llama.cpp", "vllm", "transformers", "training"}));
+  command.add_option("-c,--context", options->request.context, "Tokens; what the model was trained for if not given");
+  command.add_option("--parallel,--batch", options->request.parallel, "Sequences side by side")
+      ->check(CLI::Range(1, 65536));
+  command.add_option("--flash-attn", options->flash_attention, "on or off")->check(CLI::IsMember({"on", "off"}));
+  command.add_option("--kv-type-k", options->request.key_type, "Number format of the keys: f16, q8_0, q4_0, …");
+  command.add_option("--kv-type-v", options->request.value_type, "Number format of the values");
+}
+
+void add_gpus(CLI::App& command, const Options& options) {
+  command.add_option("--gpus", options->request.gpus, "How many, or what is free on each, as in 24GiB,16GiB; 0: none");
+  command.add_option("--split", options->request.split, "Each GPU's share, as in 3,1; by what is free if not given");
+  command.add_option("--split-mode", options->split_mode, "layer or row")->check(CLI::IsMember({"layer", "row"}));
+  command.add_option("--main-gpu", options->request.main_gpu, "The GPU of the cache, with --split-mode row");
+}
+
+void add_llamacpp(CLI::App& command, const Options& options) {
+  auto* group = command.add_option_group("llama.cpp");
+  group->add_option("--ubatch", options->request.micro_batch, "Tokens computed at once")->check(CLI::Range(1, 1 << 20));
+  group->add_option("--gpu-layers", options->request.gpu_layers,
+                    "So many layers on the GPUs, the output being one; all if not given");
+  group->add_flag("--cpu-moe", options->request.cpu_moe, "All experts in host memory");
+  group->add_option("--n-cpu-moe", options->request.host_expert_layers, "The experts of so many layers in host memory");
+  group->add_flag("--swa-full", options->request.full_window, "Sliding-window layers keep the whole context");
+  group->add_flag("--kv-unified", options->request.unified, "Sequences share the context");
+  group->add_option("--mla", options->request.latent, "0 to 3: how latent attention is kept")->check(CLI::Range(0, 3));
+  group->add_option("--runtime-version", options->request.version, "A build such as b5400, or ik for ik_llama.cpp");
+}
+
+void add_vllm(CLI::App& command, const Options& options) {
+  auto* group = command.add_option_group("vLLM");
+  group->add_option("--gpu-memory-utilization", options->request.utilization, "The share of each GPU it takes");
+  group->add_option("--max-num-batched-tokens", options->request.batched_tokens, "Tokens computed at once");
+}
+
+void add_torch(CLI::App& command, const Options& options) {
+  auto* group = command.add_option_group("transformers and training");
+  group->add_option("--weight-type", options->request.weight_type,
+                    "Number format of the weights: bf16, f32, i8, …; as in the file if not given");
+  group->add_option("--optimizer", options->request.optimizer, "sgd, momentum, adamw or adamw8bit");
+  group->add_option("--precision", options->request.precision, "f32, mixed or bf16");
+  group->add_option("--sharding", options->request.sharding,
+                    "What is spread over the GPUs: none, optimizer, gradients or full");
+  group->add_flag("--checkpointing", options->request.checkpointing, "Activations are computed again");
+  group->add_flag("--accumulation", options->request.accumulation, "Gradients of earlier steps are kept");
+  group->add_option("--lora-rank", options->request.lora_rank, "Adapters of every matrix alone are trained")
+      ->check(CLI::Range(0, 65536));
 }
 
 }  // namespace
@@ -36,35 +94,7 @@ int estimate(const EstimateOptions& options) {
 void add_estimate(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand("estimate", "How much GPU memory a model needs, before it is loaded");
   const auto options = std::make_shared<EstimateOptions>();
-  command->add_option("MODEL", options->request.model,
-                      "A GGUF file (of a split one any part), a folder or file of safetensors, or a config.json");
-  command->add_option("--hparams", options->request.hparams, "Instead: hyper-parameters as a log prints them, as JSON");
-  command->add_option("-c,--context", options->request.context, "Tokens; what the model was trained for if not given");
-  command->add_option("--parallel,--batch", options->request.parallel, "Sequences side by side")
-      ->check(CLI::Range(1, 4096));
-  command->add_option("--ubatch", options->request.micro_batch, "Tokens computed at once")
-      ->check(CLI::Range(1, 1 << 20));
-  command->add_option("--kv-type-k", options->request.key_type, "Number format of the keys: f16, q8_0, q4_0, …");
-  command->add_option("--kv-type-v", options->request.value_type, "Number format of the values");
-  command->add_option("--gpus", options->request.gpus, "How many, or what is free on each, as in 24GiB,16GiB; 0: none");
-  command->add_option("--split", options->request.split, "Each GPU's share, as in 3,1; by what is free if not given");
-  command->add_option("--split-mode", options->split_mode, "layer or row")->check(CLI::IsMember({"layer", "row"}));
-  command->add_option("--main-gpu", options->request.main_gpu, "The GPU of the cache, with --split-mode row");
-  command->add_option("--gpu-layers", options->request.gpu_layers,
-                      "So many layers on the GPUs, the output being one; all if not given");
-  command->add_flag("--cpu-moe", options->request.cpu_moe, "All experts in host memory");
-  command->add_option("--n-cpu-moe", options->request.host_expert_layers,
-                      "The experts of so many layers in host memory");
-  command->add_option("--flash-attn", options->flash_attention, "on or off")->check(CLI::IsMember({"on", "off"}));
-  command->add_flag("--swa-full", options->request.full_window, "Sliding-window layers keep the whole context");
-  command->add_flag("--kv-unified", options->request.unified, "Sequences share the context");
-  command->add_option("--mla", options->request.latent, "0 to 3: how latent attention is kept")
-      ->check(CLI::Range(0, 3));
-  command->add_option("--runtime-version", options->request.version, "A build such as b5400, or ik for ik_llama.cpp");
-  command->add_option("--runtime", options->runtime, "llama.cpp or vllm")->check(CLI::IsMember({"llama.cpp", "vllm"}));
-  command->add_option("--gpu-memory-utilization", options->request.utilization,
-                      "Of vLLM: the share of each GPU it takes");
-  command->add_option("--max-num-batched-tokens", options->request.batched_tokens, "Of vLLM");
+  for (const auto add : {add_model, add_gpus, add_llamacpp, add_vllm, add_torch}) add(*command, options);
   command->add_flag("--json", options->json, "One JSON line");
   command->footer("Example: gpumem estimate model.gguf --context 32768 --gpus 24GiB,24GiB");
   command->callback([&action, options] { action = [options] { return estimate(*options); }; });

@@ -7,24 +7,39 @@ namespace {
 
 std::string device_name(const DeviceNeed& need) { return need.gpu ? fmt::format("GPU {}", *need.gpu) : "host"; }
 
-std::string parts(const LlamaCppEstimate& answer) {
-  const auto& shape = answer.model.shape;
-  auto text =
-      fmt::format("{} ({}), {} layers, context {}, weights {}{}\n\n", shape.name.empty() ? "a model" : shape.name,
-                  shape.architecture, shape.layers.size(), answer.options.cache.context,
-                  format_bytes(answer.model.weights.in_file()), answer.model.weights.is_estimate ? " (estimated)" : "");
-  text += fmt::format("{:<8}{:>7}{:>13}{:>13}{:>13}{:>13}{:>13}\n", "DEVICE", "LAYERS", "WEIGHTS", "KV CACHE", "STATE",
-                      "COMPUTE", "TOTAL");
-  for (const auto& need : answer.need) {
-    text += fmt::format("{:<8}{:>7}{:>13}{:>13}{:>13}{:>13}{:>13}\n", device_name(need), need.layers,
-                        format_bytes(need.weights), format_bytes(need.kv_cache), format_bytes(need.state),
-                        format_bytes(need.compute), format_bytes(need.total()));
-  }
-  return text + fmt::format("\nBesides, the process takes about {} on each GPU for its context.\n",
-                            format_bytes(kTypicalContextOverhead));
+std::string heading(const Model& model, std::uint64_t context) {
+  return fmt::format("{} ({}), {} layers, context {}, weights {}{}",
+                     model.shape.name.empty() ? "a model" : model.shape.name, model.shape.architecture,
+                     model.shape.layers.size(), context, format_bytes(model.weights.in_file()),
+                     model.weights.is_estimate ? " (estimated)" : "");
 }
 
-std::string verdict(const LlamaCppEstimate& answer) {
+std::string device_rows(const std::vector<DeviceNeed>& needs) {
+  auto text = fmt::format("{:<8}{:>7}{:>13}{:>13}{:>13}{:>13}{:>13}{:>13}\n", "DEVICE", "LAYERS", "WEIGHTS", "KV CACHE",
+                          "STATE", "COMPUTE", "SLACK", "TOTAL");
+  for (const auto& need : needs) {
+    if (!need.gpu && need.total() == 0) continue;
+    text += fmt::format("{:<8}{:>7}{:>13}{:>13}{:>13}{:>13}{:>13}{:>13}\n", device_name(need), need.layers,
+                        format_bytes(need.weights), format_bytes(need.kv_cache), format_bytes(need.state),
+                        format_bytes(need.compute + need.output), format_bytes(need.slack), format_bytes(need.total()));
+  }
+  return text;
+}
+
+std::string overhead() {
+  return fmt::format("\nBesides, the process takes about {} on each GPU for its context.\n",
+                     format_bytes(kTypicalContextOverhead));
+}
+
+std::string advice(const std::vector<std::string>& remedies) {
+  std::string text;
+  for (const auto& remedy : remedies) text += "To make it fit: " + remedy + "\n";
+  return text;
+}
+
+/// Of an answer that goes device by device.
+template <typename Estimate>
+std::string verdict(const Estimate& answer) {
   std::string text;
   for (std::size_t i = 0; i < answer.missing.size(); ++i) {
     const auto& need = answer.need[i];
@@ -35,8 +50,16 @@ std::string verdict(const LlamaCppEstimate& answer) {
       text += fmt::format("Fits on GPU {}, with {} to spare.\n", i, format_bytes(answer.free[i] - used));
     }
   }
-  for (const auto& remedy : answer.remedies) text += "To make it fit: " + remedy + "\n";
-  return text;
+  return text + advice(answer.remedies);
+}
+
+std::string verdict(const TrainingEstimate& answer) {
+  if (!answer.free) return "";
+  if (answer.missing() > 0)
+    return fmt::format("Does not fit: {} are missing on each GPU.\n", format_bytes(answer.missing())) +
+           advice(answer.remedies);
+  return fmt::format("Fits, with {} to spare on each GPU.\n",
+                     format_bytes(*answer.free - answer.need.total() - kTypicalContextOverhead));
 }
 
 std::string row(std::string_view part, Bytes bytes) { return fmt::format("{:<14}{:>12}\n", part, format_bytes(bytes)); }
@@ -56,13 +79,32 @@ std::string verdict(const VllmEstimate& estimate) {
 
 }  // namespace
 
-std::string estimate_table(const LlamaCppEstimate& estimate) { return parts(estimate) + verdict(estimate); }
+std::string estimate_table(const LlamaCppEstimate& estimate) {
+  return heading(estimate.model, estimate.options.cache.context) + "\n\n" + device_rows(estimate.need) + overhead() +
+         verdict(estimate);
+}
+
+std::string estimate_table(const TransformersEstimate& estimate) {
+  return heading(estimate.model, estimate.options.context) +
+         fmt::format(", transformers, batch {}\n\n", estimate.options.batch) + device_rows(estimate.need) + overhead() +
+         verdict(estimate);
+}
+
+std::string estimate_table(const TrainingEstimate& estimate) {
+  const auto& need = estimate.need;
+  auto text = heading(estimate.model, estimate.options.context) +
+              fmt::format(", training with batch {} on {} GPUs\n\n", estimate.options.batch, estimate.options.gpus);
+  text += row("ON EACH GPU", need.total()) + row("weights", need.weights) + row("optimizer", need.optimizer);
+  text += row("gradients", need.gradients) + row("activations", need.activations) + row("loss", need.loss);
+  text += row("working", need.working) + row("step", need.step) + row("slack", need.slack);
+  text += fmt::format("\nThe most is there at the {}: not all parts are there at once.", to_string(need.peak));
+  return text + overhead() + verdict(estimate);
+}
 
 std::string estimate_table(const VllmEstimate& estimate) {
   const auto& [model, options, need] = estimate;
-  auto text = fmt::format("{} ({}), {} layers, context {}, vLLM on {} x {}\n\n",
-                          model.shape.name.empty() ? "a model" : model.shape.name, model.shape.architecture,
-                          model.shape.layers.size(), options.context, options.parallel, format_bytes(options.total));
+  auto text = heading(model, options.context) +
+              fmt::format(", vLLM on {} x {}\n\n", options.parallel, format_bytes(options.total));
   text += row("ON EACH GPU", need.budget) + row("weights", need.weights) + row("activations", need.activations);
   text += row("outside", need.outside) + row("KV cache", need.cache);
   return text + "\n" + verdict(estimate);

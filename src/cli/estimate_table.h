@@ -9,5 +9,7 @@ namespace dualgpuopt::memory::cli {
 
 [[nodiscard]] std::string estimate_table(const LlamaCppEstimate& estimate);
 [[nodiscard]] std::string estimate_table(const VllmEstimate& estimate);
+[[nodiscard]] std::string estimate_table(const TransformersEstimate& estimate);
+[[nodiscard]] std::string estimate_table(const TrainingEstimate& estimate);
 
 }  // namespace dualgpuopt::memory::cli

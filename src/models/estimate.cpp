@@ -3,78 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
-#include <filesystem>
+
+#include "models/request_text.h"
 
 namespace dualgpuopt::memory {
 namespace {
-
-std::vector<std::string> pieces(const std::string& text) {
-  std::vector<std::string> pieces;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const auto end = std::min(text.find(',', begin), text.size());
-    pieces.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return pieces;
-}
-
-std::optional<double> plain_number(const std::string& text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
-}
-
-/// "2", so many GPUs of any size, or "24GiB,16GiB", what is free on each.
-struct GpuSpec {
-  std::size_t count = 0;
-  std::vector<Bytes> free;
-};
-
-Result<GpuSpec> parse_gpus(const std::string& text) {
-  constexpr double most = 64;
-  if (const auto count = plain_number(text);
-      count && *count >= 0 && *count <= most && *count == static_cast<double>(static_cast<int>(*count))) {
-    return GpuSpec{static_cast<std::size_t>(*count), {}};
-  }
-  GpuSpec spec;
-  for (const auto& piece : pieces(text)) {
-    const auto size = parse_bytes(piece);
-    if (!size) return fail(Error(size.error()).with_context("gpus"));
-    spec.free.push_back(*size);
-  }
-  spec.count = spec.free.size();
-  return spec;
-}
-
-Result<std::vector<double>> parse_split(const std::string& text) {
-  std::vector<double> shares;
-  if (text.empty()) return shares;
-  for (const auto& piece : pieces(text)) {
-    const auto share = plain_number(piece);
-    if (!share)
-      return fail(ErrorCode::InvalidArgument,
-                  fmt::format("split: \"{}\" is no number; expected shares such as 3,1", piece));
-    shares.push_back(*share);
-  }
-  return shares;
-}
-
-Result<TensorType> parse_cache_type(const char* option, const std::string& text) {
-  if (const auto type = tensor_type(text == "fp8" ? "i8" : text)) return *type;
-  return fail(
-      ErrorCode::InvalidArgument,
-      fmt::format("{}: \"{}\" is not known; expected f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl, fp8 or f32",
-                  option, text));
-}
-
-/// Shares as llama.cpp has them where none are given: by what is free.
-std::vector<double> shares_of(const GpuSpec& gpus) {
-  std::vector<double> shares;
-  for (const auto free : gpus.free) shares.push_back(static_cast<double>(free));
-  return shares;
-}
 
 /// Builds of llama.cpp from which on a cache is kept otherwise: latent attention (pull request 12801), caches for
 /// windows (13194), latent keys without values (19067).
@@ -117,7 +51,7 @@ Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model
   LlamaCppOptions options;
   const auto keys = parse_cache_type("kv_type_k", given.key_type);
   const auto values = parse_cache_type("kv_type_v", given.value_type);
-  const auto split = parse_split(given.split);
+  const auto split = parse_split(given.split, gpus);
   if (!keys) return fail(keys.error());
   if (!values) return fail(values.error());
   if (!split) return fail(split.error());
@@ -130,7 +64,7 @@ Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model
   options.cache.unified = given.unified || given.parallel == 1;
   options.flash_attention = given.flash_attention;
   options.gpus = gpus.count;
-  options.split = split->empty() ? shares_of(gpus) : *split;
+  options.split = *split;
   options.mode = given.split_rows ? SplitMode::Row : SplitMode::Layer;
   options.main_gpu = given.main_gpu;
   options.gpu_layers = given.gpu_layers;
@@ -141,20 +75,11 @@ Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model
   return options;
 }
 
-Result<Model> load(const EstimateRequest& given) {
-  if (!given.hparams.empty()) return load_hparams(given.hparams);
-  if (given.model.empty()) return fail(ErrorCode::InvalidArgument, "give a model, or hyper-parameters (hparams)");
-  const std::filesystem::path path(given.model);
-  const bool is_hugging_face =
-      std::filesystem::is_directory(path) || path.extension() == ".json" || path.extension() == ".safetensors";
-  return is_hugging_face ? load_hf_model(path) : load_gguf_model(path);
-}
-
 /// vLLM's GPUs are alike; of unequal ones the smallest counts.
 Result<VllmOptions> resolve_vllm(const EstimateRequest& given, const Model& model) {
   const auto gpus = parse_gpus(given.gpus);
   if (!gpus) return fail(gpus.error());
-  const auto cache = parse_cache_type("--kv-type-k", given.key_type);
+  const auto cache = parse_cache_type("kv_type_k", given.key_type);
   if (!cache) return fail(cache.error());
   VllmOptions options;
   options.total = gpus->free.empty() ? 0 : *std::min_element(gpus->free.begin(), gpus->free.end());
@@ -171,7 +96,7 @@ Result<VllmOptions> resolve_vllm(const EstimateRequest& given, const Model& mode
 }  // namespace
 
 Result<LlamaCppEstimate> estimate_llamacpp(const EstimateRequest& given) {
-  auto model = load(given);
+  auto model = load_model(given);
   if (!model) return fail(std::move(model.error()));
   const auto gpus = parse_gpus(given.gpus);
   if (!gpus) return fail(gpus.error());
@@ -188,7 +113,7 @@ Result<LlamaCppEstimate> estimate_llamacpp(const EstimateRequest& given) {
 }
 
 Result<VllmEstimate> estimate_vllm(const EstimateRequest& given) {
-  auto model = load(given);
+  auto model = load_model(given);
   if (!model) return fail(std::move(model.error()));
   const auto options = resolve_vllm(given, *model);
   if (!options) return fail(options.error());

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "dualgpuopt/memory/models/estimate.h"
@@ -12,6 +13,8 @@ using Json = nlohmann::ordered_json;
 
 std::string device_name(const DeviceNeed& need) { return need.gpu ? fmt::format("GPU {}", *need.gpu) : "host"; }
 
+std::string written(const Json& record) { return record.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 Json device_record(const DeviceNeed& need) {
   return {{"device", device_name(need)},
           {"layers", need.layers},
@@ -20,48 +23,86 @@ Json device_record(const DeviceNeed& need) {
           {"state_bytes", need.state},
           {"compute_bytes", need.compute},
           {"output_bytes", need.output},
+          {"slack_bytes", need.slack},
           {"total_bytes", need.total()},
           {"context_overhead_bytes", need.gpu && need.total() > 0 ? kTypicalContextOverhead : 0}};
 }
 
-Bytes all_kv(const LlamaCppEstimate& answer) {
+template <typename Estimate>
+Bytes all_kv(const Estimate& answer) {
   Bytes sum = 0;
   for (const auto& need : answer.need) sum += need.kv_cache;
   return sum;
 }
 
-Json fit_record(const LlamaCppEstimate& answer) {
+template <typename Estimate>
+Json fit_record(const Estimate& answer) {
   if (answer.free.empty()) return nullptr;
   const bool is_enough =
       std::all_of(answer.missing.begin(), answer.missing.end(), [](Bytes bytes) { return bytes == 0; });
   return {{"fits", is_enough}, {"missing_bytes", answer.missing}, {"remedies", answer.remedies}};
 }
 
-}  // namespace
+Json model_record(const char* runtime, const Model& model, std::uint64_t context) {
+  return {{"schema", 1},
+          {"type", "estimate"},
+          {"runtime", runtime},
+          {"architecture", model.shape.architecture},
+          {"model", model.shape.name},
+          {"layers", model.shape.layers.size()},
+          {"context", context},
+          {"weights_exact", !model.weights.is_estimate},
+          {"parameters", std::round(model.weights.parameters)}};
+}
 
-std::string to_json(const LlamaCppEstimate& answer) {
-  Json record{{"schema", 1}, {"type", "estimate"}, {"runtime", "llama.cpp"}};
-  record["architecture"] = answer.model.shape.architecture;
-  record["model"] = answer.model.shape.name;
-  record["layers"] = answer.model.shape.layers.size();
-  record["context"] = answer.options.cache.context;
-  record["weights_exact"] = !answer.model.weights.is_estimate;
+/// What is told device by device.
+template <typename Estimate>
+std::string devices_json(Json record, const Estimate& answer) {
   record["weights_bytes"] = answer.model.weights.in_file();
   record["kv_cache_bytes"] = all_kv(answer);
   record["devices"] = Json::array();
   for (const auto& need : answer.need) record["devices"].push_back(device_record(need));
   record["fit"] = fit_record(answer);
-  return record.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return written(record);
+}
+
+}  // namespace
+
+std::string to_json(const LlamaCppEstimate& answer) {
+  return devices_json(model_record("llama.cpp", answer.model, answer.options.cache.context), answer);
+}
+
+std::string to_json(const TransformersEstimate& answer) {
+  auto record = model_record("transformers", answer.model, answer.options.context);
+  record["batch"] = answer.options.batch;
+  return devices_json(std::move(record), answer);
+}
+
+std::string to_json(const TrainingEstimate& answer) {
+  const auto& [model, options, free, need, remedies] = answer;
+  auto record = model_record("training", model, options.context);
+  record["batch"] = options.batch;
+  record["gpus"] = options.gpus;
+  record["weights_bytes"] = need.weights;
+  record["optimizer_bytes"] = need.optimizer;
+  record["gradients_bytes"] = need.gradients;
+  record["activations_bytes"] = need.activations;
+  record["loss_bytes"] = need.loss;
+  record["working_bytes"] = need.working;
+  record["step_bytes"] = need.step;
+  record["slack_bytes"] = need.slack;
+  record["peak"] = to_string(need.peak);
+  record["total_bytes"] = need.total();
+  record["context_overhead_bytes"] = kTypicalContextOverhead;
+  record["fit"] = nullptr;
+  if (free)
+    record["fit"] = {{"fits", answer.missing() == 0}, {"missing_bytes", answer.missing()}, {"remedies", remedies}};
+  return written(record);
 }
 
 std::string to_json(const VllmEstimate& estimate) {
   const auto& [model, options, need] = estimate;
-  Json record{{"schema", 1}, {"type", "estimate"}, {"runtime", "vllm"}};
-  record["architecture"] = model.shape.architecture;
-  record["model"] = model.shape.name;
-  record["layers"] = model.shape.layers.size();
-  record["context"] = options.context;
-  record["weights_exact"] = !model.weights.is_estimate;
+  auto record = model_record("vllm", model, options.context);
   record["gpus"] = options.parallel;
   record["budget_bytes"] = need.budget;
   record["weights_bytes"] = need.weights;
@@ -72,7 +113,7 @@ std::string to_json(const VllmEstimate& estimate) {
   record["tokens"] = need.tokens;
   record["concurrency"] = need.concurrency(options.context);
   record["fit"] = {{"fits", estimate.fits()}, {"missing_bytes", estimate.missing()}};
-  return record.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return written(record);
 }
 
 }  // namespace dualgpuopt::memory

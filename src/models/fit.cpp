@@ -4,23 +4,10 @@
 
 #include <algorithm>
 
+#include "models/largest.h"
+
 namespace dualgpuopt::memory {
 namespace {
-
-/// The largest value of low..high for which `holds`, which is true up to some point and false after it; low - 1 where
-/// it never is.
-template <typename Predicate>
-std::uint64_t last_that(std::uint64_t low, std::uint64_t high, Predicate holds) {
-  while (low <= high) {
-    const auto middle = low + (high - low) / 2;
-    if (holds(middle)) {
-      low = middle + 1;
-    } else {
-      high = middle - 1;
-    }
-  }
-  return low - 1;
-}
 
 std::optional<std::string> smaller_cache(const Model& model, LlamaCppOptions options, const GpuRoom& room) {
   for (const auto* name : {"q8_0", "q4_0"}) {

@@ -152,7 +152,9 @@ Result<Model> load_hf_model(const std::filesystem::path& path) {
   auto tensors = read_safetensors_model(path);
   if (!tensors && is_folder && tensors.error().code() == ErrorCode::NotFound) return model;
   if (!tensors) return fail(std::move(tensors.error()));
+  const double told_by_dimensions = model->weights.parameters;
   model->weights = fitted(weights_of(*tensors), model->shape.layers.size());
+  if (model->weights.parameters == 0) model->weights.parameters = told_by_dimensions;
   return model;
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "models/layer_matrices.h"
 #include "models/quantisation.h"
 #include "models/saturated.h"
 
@@ -35,62 +36,34 @@ void add_to_layer(ModelWeights& weights, std::size_t layer, const GgufTensor& te
   if (tensor.name.find("_exps") != std::string::npos) weights.experts[layer] += tensor.bytes;
 }
 
-/// Adds up a layer's tensors in floating point; blocks and rows are large enough for that.
-class LayerSum {
- public:
-  LayerSum(const Quantisation& types, const Quantisation::Place& place) : types_(types), place_(place) {}
-  void add(TensorRole role, std::uint64_t a, std::uint64_t b, std::uint64_t copies = 1) {
-    const double elements = static_cast<double>(a) * static_cast<double>(b) * static_cast<double>(copies);
-    bytes_ += elements * types_.bytes_per_element(role, place_);
-    elements_ += elements;
-  }
-  [[nodiscard]] double bytes() const { return bytes_; }
-  [[nodiscard]] double elements() const { return elements_; }
-
- private:
-  const Quantisation& types_;
-  Quantisation::Place place_;
-  double bytes_ = 0;
-  double elements_ = 0;
+/// A layer's matrices, in floating point: blocks and rows are large enough for that.
+struct LayerSum {
+  double bytes = 0;
+  double of_experts = 0;
+  double elements = 0;
 };
 
-void add_attention(LayerSum& sum, const ModelShape& shape, const LayerShape& layer) {
-  const auto width = shape.embedding;
-  const auto queries = layer.heads * layer.key_length;
-  const auto outputs = layer.heads * layer.value_length;
-  sum.add(TensorRole::AttentionOutput, outputs, width);
-  if (shape.latent.rank == 0) {
-    sum.add(TensorRole::Query, width, queries);
-    sum.add(TensorRole::Key, width, layer.kv_heads * layer.key_length);
-    sum.add(TensorRole::Value, width, layer.kv_heads * layer.value_length);
-    return;
+LayerSum sum_of(const std::vector<LayerMatrix>& matrices, const Quantisation& types, const Quantisation::Place& place) {
+  LayerSum sum;
+  for (const auto& matrix : matrices) {
+    const double bytes = matrix.elements() * types.bytes_per_element(matrix.role, place);
+    sum.bytes += bytes;
+    sum.of_experts += matrix.is_of_experts() ? bytes : 0;
+    sum.elements += matrix.elements();
   }
-  const auto& latent = shape.latent;
-  if (latent.query_rank == 0) {
-    sum.add(TensorRole::Query, width, queries);
-  } else {
-    sum.add(TensorRole::Query, width, latent.query_rank);
-    sum.add(TensorRole::Query, latent.query_rank, queries);
-  }
-  sum.add(TensorRole::Key, width, latent.rank + latent.rope);
-  sum.add(TensorRole::Key, latent.rank,
-          layer.heads * (layer.key_length - std::min(layer.key_length, latent.rope) + layer.value_length));
-}
-
-void add_feed_forward(LayerSum& sum, std::uint64_t width, std::uint64_t inner, std::uint64_t copies = 1) {
-  sum.add(TensorRole::Gate, width, inner, copies);
-  sum.add(TensorRole::Up, width, inner, copies);
-  sum.add(TensorRole::Down, width, inner, copies);
-}
-
-bool is_dense(const ModelShape& shape, const LayerShape& layer) {
-  return shape.experts.count == 0 || layer.feed_forward > 0;
+  return sum;
 }
 
 /// Families whose output matrix is the embedding.
 bool is_tied_by_custom(const std::string& architecture) {
   constexpr std::array families{"gemma", "gemma2", "gemma3", "gemma3n", "gemma4", "command-r", "cohere2"};
   return std::find(families.begin(), families.end(), architecture) != families.end();
+}
+
+double elements_of(const GgufTensor& tensor) {
+  double elements = 1;
+  for (const auto dimension : tensor.shape) elements *= static_cast<double>(dimension);
+  return elements;
 }
 
 Bytes whole(double bytes) { return saturated(std::round(bytes)); }
@@ -105,6 +78,7 @@ ModelWeights weights_of(const GgufHeader& header) {
   ModelWeights weights;
   bool has_output = false;
   for (const auto& tensor : header.tensors) {
+    weights.parameters += elements_of(tensor);
     if (const auto layer = layer_of(tensor.name)) {
       add_to_layer(weights, *layer, tensor);
     } else if (tensor.name.starts_with("token_embd") || tensor.name.starts_with("per_layer_token_embd")) {
@@ -136,26 +110,17 @@ Result<ModelWeights> weights_of(const ModelShape& shape, const WeightHints& hint
     const auto& layer = shape.layers[i];
     const Quantisation::Place place{i, shape.layers.size(), layer.heads / std::max<std::uint64_t>(layer.kv_heads, 1),
                                     shape.experts.count};
-    LayerSum sum(*types, place);
-    LayerSum experts(*types, place);
-    add_attention(sum, shape, layer);
-    sum.add(TensorRole::Other, 2, shape.embedding);
-    if (is_dense(shape, layer)) {
-      add_feed_forward(sum, shape.embedding, layer.feed_forward);
-    } else {
-      sum.add(TensorRole::Other, shape.embedding, shape.experts.count);
-      add_feed_forward(sum, shape.embedding, shape.experts.shared_feed_forward);
-      add_feed_forward(experts, shape.embedding, shape.experts.feed_forward, shape.experts.count);
-    }
-    weights.layers.push_back(whole(sum.bytes() + experts.bytes()));
-    weights.experts.push_back(whole(experts.bytes()));
-    elements += sum.elements() + experts.elements();
+    const auto sum = sum_of(layer_matrices(shape, layer), *types, place);
+    weights.layers.push_back(whole(sum.bytes));
+    weights.experts.push_back(whole(sum.of_experts));
+    elements += sum.elements;
   }
   const Quantisation::Place none{};
   const double matrix = static_cast<double>(shape.vocabulary) * static_cast<double>(shape.embedding);
   weights.tied = hints.tied         ? *hints.tied
                  : hints.parameters ? *hints.parameters < elements + 1.5 * matrix
                                     : is_tied_by_custom(shape.architecture);
+  weights.parameters = elements + (weights.tied ? 1 : 2) * matrix;
   weights.input =
       whole(matrix * types->bytes_per_element(weights.tied ? TensorRole::Output : TensorRole::Embedding, none));
   weights.output =

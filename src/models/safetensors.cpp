@@ -76,6 +76,24 @@ bool is_embedding(std::string_view name) {
          name.ends_with("word_embeddings.weight");
 }
 
+/// Bytes of a number; 0 for types that quantised weights are packed into.
+double number_size(std::string_view type) {
+  if (type == "F64") return 8;
+  if (type == "F32") return 4;
+  if (type == "F16" || type == "BF16") return 2;
+  return type.starts_with("F8") ? 1 : 0;
+}
+
+double parameters_of(const std::vector<SafetensorsTensor>& tensors) {
+  double parameters = 0;
+  for (const auto& tensor : tensors) {
+    const double size = number_size(tensor.type);
+    if (size == 0) return 0;
+    parameters += static_cast<double>(tensor.bytes) / size;
+  }
+  return parameters;
+}
+
 }  // namespace
 
 Result<std::vector<SafetensorsTensor>> read_safetensors(const std::filesystem::path& file) {
@@ -121,6 +139,7 @@ ModelWeights weights_of(const std::vector<SafetensorsTensor>& tensors) {
       weights.output += tensor.bytes;
     }
   }
+  weights.parameters = parameters_of(tensors);
   weights.tied = !has_output && weights.input > 0;
   if (weights.tied) weights.output += weights.input;
   return weights;

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "dualgpuopt/memory/models/fit.h"
+#include "dualgpuopt/memory/models/training.h"
+#include "dualgpuopt/memory/models/transformers.h"
 #include "dualgpuopt/memory/models/vllm.h"
 
 namespace dualgpuopt::memory {
@@ -34,7 +36,17 @@ struct EstimateRequest {
   std::string version;        ///< "b5400", or "ik".
   double utilization = 0.9;
   std::uint64_t batched_tokens = 8192;
+  std::string weight_type;          ///< Of transformers: "bf16", "i8"; empty: as they are in the file.
+  std::string optimizer = "adamw";  ///< Of training: "sgd", "momentum", "adamw" or "adamw8bit";
+  std::string precision = "mixed";  ///< "f32", "mixed" or "bf16";
+  std::string sharding = "none";    ///< "none", "optimizer", "gradients" or "full".
+  bool checkpointing = false;
+  bool accumulation = false;
+  std::uint64_t lora_rank = 0;
 };
+
+/// The model that a request names. Errors: NotFound, ParseFailed, InvalidArgument.
+[[nodiscard]] Result<Model> load_model(const EstimateRequest& request);
 
 /// The answer for llama.cpp.
 struct LlamaCppEstimate {
@@ -59,8 +71,34 @@ struct VllmEstimate {
 };
 [[nodiscard]] Result<VllmEstimate> estimate_vllm(const EstimateRequest& request);
 
+/// The answer for transformers.
+struct TransformersEstimate {
+  Model model;
+  TransformersOptions options;
+  std::vector<Bytes> free;  ///< Of each GPU; empty where the sizes were not given.
+  std::vector<DeviceNeed> need;
+  std::vector<Bytes> missing;  ///< On each GPU whose size was given.
+  std::vector<std::string> remedies;
+};
+[[nodiscard]] Result<TransformersEstimate> estimate_transformers(const EstimateRequest& request);
+
+/// The answer for training. Its GPUs are alike; of unequal ones the smallest counts.
+struct TrainingEstimate {
+  Model model;
+  TrainingOptions options;
+  std::optional<Bytes> free;  ///< Of each GPU; empty where the sizes were not given.
+  TrainingNeed need;
+  std::vector<std::string> remedies;
+
+  /// Bytes that are missing on each GPU, with the context's overhead; 0 where it fits or the size is not known.
+  [[nodiscard]] Bytes missing() const;
+};
+[[nodiscard]] Result<TrainingEstimate> estimate_training(const EstimateRequest& request);
+
 /// One JSON line each; see docs/json.md.
 [[nodiscard]] std::string to_json(const LlamaCppEstimate& estimate);
 [[nodiscard]] std::string to_json(const VllmEstimate& estimate);
+[[nodiscard]] std::string to_json(const TransformersEstimate& estimate);
+[[nodiscard]] std::string to_json(const TrainingEstimate& estimate);
 
 }  // namespace dualgpuopt::memory

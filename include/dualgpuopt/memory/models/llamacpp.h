@@ -41,9 +41,10 @@ struct DeviceNeed {
   Bytes kv_cache = 0;
   Bytes state = 0;    ///< Of recurrent layers.
   Bytes compute = 0;  ///< Scratch for the largest graph. The least sure part: within a quarter in four of five logs.
-  Bytes output = 0;   ///< Logits, in host memory.
+  Bytes output = 0;   ///< Logits, with llama.cpp in host memory.
+  Bytes slack = 0;    ///< What an allocator rounds up; none with llama.cpp, which has few large buffers.
 
-  [[nodiscard]] Bytes total() const { return weights + kv_cache + state + compute + output; }
+  [[nodiscard]] Bytes total() const { return weights + kv_cache + state + compute + output + slack; }
 };
 
 /// What the process takes on each GPU besides, for the driver's context and kernels: 150 to 710 MiB were seen, by GPU

@@ -1,0 +1,67 @@
+#include "models/layer_matrices.h"
+
+#include <algorithm>
+
+namespace dualgpuopt::memory {
+namespace {
+
+using Matrices = std::vector<LayerMatrix>;
+
+void add_latent_attention(Matrices& matrices, const ModelShape& shape, const LayerShape& layer) {
+  const auto& latent = shape.latent;
+  const auto queries = layer.heads * layer.key_length;
+  if (latent.query_rank == 0) {
+    matrices.push_back({"attn_q", TensorRole::Query, shape.embedding, queries});
+  } else {
+    matrices.push_back({"attn_q_a", TensorRole::Query, shape.embedding, latent.query_rank});
+    matrices.push_back({"attn_q_b", TensorRole::Query, latent.query_rank, queries});
+  }
+  const auto key_without_rope = layer.key_length - std::min(layer.key_length, latent.rope);
+  matrices.push_back({"attn_kv_a_mqa", TensorRole::Key, shape.embedding, latent.rank + latent.rope});
+  matrices.push_back(
+      {"attn_kv_b", TensorRole::Key, latent.rank, layer.heads * (key_without_rope + layer.value_length)});
+}
+
+void add_attention(Matrices& matrices, const ModelShape& shape, const LayerShape& layer) {
+  if (shape.latent.rank > 0) {
+    add_latent_attention(matrices, shape, layer);
+  } else {
+    matrices.push_back({"attn_q", TensorRole::Query, shape.embedding, layer.heads * layer.key_length});
+    matrices.push_back({"attn_k", TensorRole::Key, shape.embedding, layer.kv_heads * layer.key_length});
+    matrices.push_back({"attn_v", TensorRole::Value, shape.embedding, layer.kv_heads * layer.value_length});
+  }
+  matrices.push_back({"attn_output", TensorRole::AttentionOutput, layer.heads * layer.value_length, shape.embedding});
+}
+
+struct FeedForwardNames {
+  std::string_view gate, up, down;
+};
+
+void add_feed_forward(Matrices& matrices, const FeedForwardNames& names, std::uint64_t width, std::uint64_t inner,
+                      std::uint64_t copies = 1) {
+  if (inner == 0 || copies == 0) return;
+  matrices.push_back({names.gate, TensorRole::Gate, width, inner, copies});
+  matrices.push_back({names.up, TensorRole::Up, width, inner, copies});
+  matrices.push_back({names.down, TensorRole::Down, inner, width, copies});
+}
+
+}  // namespace
+
+std::vector<LayerMatrix> layer_matrices(const ModelShape& shape, const LayerShape& layer) {
+  Matrices matrices;
+  add_attention(matrices, shape, layer);
+  matrices.push_back({"norms", TensorRole::Other, shape.embedding, 2});
+  if (shape.experts.count == 0 || layer.feed_forward > 0) {
+    add_feed_forward(matrices, {"ffn_gate", "ffn_up", "ffn_down"}, shape.embedding, layer.feed_forward);
+    return matrices;
+  }
+  const auto& experts = shape.experts;
+  matrices.push_back({"ffn_gate_inp", TensorRole::Other, shape.embedding, experts.count});
+  add_feed_forward(matrices, {"ffn_gate_shexp", "ffn_up_shexp", "ffn_down_shexp"}, shape.embedding,
+                   experts.shared_feed_forward);
+  add_feed_forward(matrices, {"ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"}, shape.embedding, experts.feed_forward,
+                   experts.count);
+  return matrices;
+}
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,25 @@
+// Reads the texts of a request for an estimate.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "dualgpuopt/memory/models/estimate.h"
+
+namespace dualgpuopt::memory {
+
+/// "2", so many GPUs of any size, or "24GiB,16GiB", what is free on each.
+struct GpuSpec {
+  std::size_t count = 0;
+  std::vector<Bytes> free;
+};
+
+/// Errors name the field.
+[[nodiscard]] Result<GpuSpec> parse_gpus(const std::string& text);
+
+/// Shares such as "3,1"; where none are given as runtimes have them: by what is free, or equal (empty).
+[[nodiscard]] Result<std::vector<double>> parse_split(const std::string& text, const GpuSpec& gpus);
+
+[[nodiscard]] Result<TensorType> parse_cache_type(const char* field, const std::string& text);
+
+}  // namespace dualgpuopt::memory
