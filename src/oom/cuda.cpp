@@ -69,7 +69,8 @@ OomBackend backend_of(std::string_view text) {
 
 OomSource source_of(std::string_view text) {
   if (contains_any(text, {"ggml", "llama"})) return contains(text, "ollama") ? OomSource::Ollama : OomSource::LlamaCpp;
-  if (contains_any(text, {"torch", "aten", "thcudacheck", "/thc/"})) return OomSource::PyTorch;
+  if (contains_any(text, {"torch", "aten", "thcudacheck", "/thc/", "cuda kernel errors might be"}))
+    return OomSource::PyTorch;
   if (contains_any(text, {"tensorrt", "[trt]", "cuda runtime (out of memory)"})) return OomSource::TensorRt;
   if (contains_any(text, {"tensorflow", "gpu:0 failed. status"})) return OomSource::TensorFlow;
   if (contains(text, "onnxruntime")) return OomSource::OnnxRuntime;
@@ -80,11 +81,13 @@ void read(std::string_view text, OomError& error) {
   error.source = source_of(text);
   error.backend = backend_of(text);
   error.gpu = first_device(text, {"current device: ", "gpu=", "cuda:", "on device ", "device #", " dev ", "on gpu "});
-  for (const auto* phrase : {"failed (", "failed to allocate ", "trying to allocate ", "tried to allocate ",
-                             "requested memory: ", "allocating ", "to allocate ", "cannot allocate ", " size "}) {
+  for (const auto* phrase :
+       {"failed (", "failed to allocate ", "trying to allocate ", "tried to allocate ",
+        "requested memory: ", "required: ", "allocating ", "to allocate ", "cannot allocate ", " size "}) {
     put(error, &OomError::requested, exact_amount_after(text, phrase));
   }
   put(error, &OomError::free, amount_after(text, "free memory: "));
+  put(error, &OomError::free, amount_after(text, ", available: "));
 }
 
 }  // namespace

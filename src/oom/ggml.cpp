@@ -7,6 +7,7 @@ namespace {
 /// A buffer was wanted and not got; which one stands in the lines after.
 bool is_refusal(std::string_view line) {
   if (contains(line, "allocating ") && contains_any(line, {"malloc failed", "alloc failed"})) return true;
+  if (contains(line, "not enough space in the ") && contains(line, "memory pool")) return true;
   if (contains(line, "can't allocate ") && contains(line, "of memory on device")) return true;
   return contains_any(
       line, {"memory allocation of size", "insufficient memory (", "exceeds device memory allocation",
@@ -16,6 +17,7 @@ bool is_refusal(std::string_view line) {
 /// A step says that it has no buffer.
 bool is_consequence(std::string_view line) {
   if (contains(line, "unable to allocate ") && contains(line, " buffer")) return true;
+  if (contains(line, "error loading model: failed to allocate")) return true;
   return contains(line, "failed to allocate ") &&
          contains_any(line, {" buffer of size", " buffer, size", "for kv cache", "compute buffers",
                              "compute pp buffers", "compute tg buffers", "the compute buffer", "pinned memory"});
@@ -40,6 +42,8 @@ void read_requested(std::string_view text, OomError& error) {
   put(error, &OomError::requested, amount_after(text, "buffer, size = "));
   put(error, &OomError::requested, amount_after(text, "allocation of size "));
   put(error, &OomError::requested, amount_after(text, "attempted to allocate "));
+  put(error, &OomError::requested, amount_after(text, "pool (needed "));
+  put(error, &OomError::free, amount_after(text, ", available "));
   put(error, &OomError::requested, amount_after(text, "can't allocate "));
   put(error, &OomError::requested, amount_after(text, "allocating "));
   put(error, &OomError::requested, amount_after(text, "failed to allocate "));
@@ -64,7 +68,7 @@ constexpr BackendName kBackends[] = {{"cuda", OomBackend::Cuda},
 
 /// The buffer's name tells most: ROCm's messages speak of cudaMalloc, too.
 OomBackend backend_of(std::string_view text) {
-  if (contains_any(text, {"pinned memory", "cpu buffer", "_host buffer", "ggml_aligned_malloc"}))
+  if (contains_any(text, {"pinned memory", "cpu buffer", "_host buffer", "ggml_aligned_malloc", "memory pool (needed"}))
     return OomBackend::Host;
   if (contains(text, "allocate rocm")) return OomBackend::Hip;
   for (const auto& name : kBackends) {

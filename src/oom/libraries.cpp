@@ -1,4 +1,4 @@
-// Libraries with a message or two of their own: ONNX Runtime, TensorRT, CuPy, RMM, PaddlePaddle, CUDA.jl.
+// Libraries with a message or two of their own: ONNX Runtime, TensorRT, CuPy, RMM, NumPy, PaddlePaddle, CUDA.jl.
 #include "oom/oom_family.h"
 
 namespace dualgpuopt::memory {
@@ -41,12 +41,17 @@ bool is_rmm(std::string_view line) {
                              "failed to allocate", "cudaerrormemoryallocation", "bad_alloc", "failure at"});
 }
 
+bool is_numpy(std::string_view line) {
+  return contains(line, "unable to allocate ") && contains(line, "for an array with shape");
+}
+
 bool is_paddle(std::string_view line) { return contains(line, "out of memory error on gpu"); }
 bool is_cuda_jl(std::string_view line) { return contains(line, "out of gpu memory trying to allocate"); }
 
 constexpr Library kLibraries[] = {{OomSource::OnnxRuntime, is_onnx}, {OomSource::TensorRt, is_tensorrt},
                                   {OomSource::CuPy, is_cupy},        {OomSource::Rmm, is_rmm},
-                                  {OomSource::Paddle, is_paddle},    {OomSource::CudaJl, is_cuda_jl}};
+                                  {OomSource::NumPy, is_numpy},      {OomSource::Paddle, is_paddle},
+                                  {OomSource::CudaJl, is_cuda_jl}};
 
 bool starts(std::string_view line) {
   for (const auto& library : kLibraries) {
@@ -95,6 +100,11 @@ void read_rmm(std::string_view text, OomError& error) {
   if (current) put(error, &OomError::limit, amount_after(text.substr(current->end), ","));
 }
 
+void read_numpy(std::string_view text, OomError& error) {
+  error.backend = OomBackend::Host;
+  put(error, &OomError::requested, amount_after(text, "unable to allocate "));
+}
+
 void read_paddle(std::string_view text, OomError& error) {
   error.gpu = device_after(text, "error on gpu ");
   put(error, &OomError::requested, amount_after(text, "cannot allocate "));
@@ -120,6 +130,7 @@ void read(std::string_view text, OomError& error) {
     case OomSource::TensorRt: return read_tensorrt(text, error);
     case OomSource::CuPy: return read_cupy(text, error);
     case OomSource::Rmm: return read_rmm(text, error);
+    case OomSource::NumPy: return read_numpy(text, error);
     case OomSource::Paddle: return read_paddle(text, error);
     case OomSource::CudaJl: return read_cuda_jl(text, error);
     default: return;

@@ -46,7 +46,13 @@ void advise_on_processes(const OomError& error, Measures& measures) {
   }
 }
 
+/// More was free than was asked for: what others hold, or fragments, cannot be the cause.
+bool was_enough_free(const OomError& error) {
+  return error.requested && error.free && *error.free > *error.requested + kWorthwhile;
+}
+
 void advise_on_others(const OomError& error, Measures& measures) {
+  if (was_enough_free(error)) return;
   advise_on_processes(error, measures);
   if (error.others.empty() && error.elsewhere && *error.elsewhere > kContext && error.backend != OomBackend::Mps)
     measures.push_back(fmt::format(
@@ -69,16 +75,22 @@ void advise_smaller(const OomError& error, Measures& measures) {
 
 // --- PyTorch ---
 
+std::string empty_cache(const OomError& error) {
+  if (error.backend == OomBackend::Mps) return "torch.mps.empty_cache()";
+  return error.backend == OomBackend::Xpu ? "torch.xpu.empty_cache()" : "torch.cuda.empty_cache()";
+}
+
 /// What the version can be told against fragments.
 std::string allocator_setting(const OomError& error) {
-  if (error.era == PyTorchEra::Cached) return "call torch.cuda.empty_cache() between phases of different sizes";
-  if (error.backend == OomBackend::Xpu) return "call torch.xpu.empty_cache() between phases of different sizes";
+  if (error.era == PyTorchEra::Cached || error.backend == OomBackend::Xpu)
+    return "call " + empty_cache(error) + " between phases of different sizes";
   const auto* variable = error.backend == OomBackend::Hip ? "PYTORCH_HIP_ALLOC_CONF" : "PYTORCH_CUDA_ALLOC_CONF";
   return fmt::format("set {}=expandable_segments:True{}", variable,
                      error.era == PyTorchEra::Brackets ? ", before PyTorch 2.1 max_split_size_mb:128" : "");
 }
 
 void advise_on_fragments(const OomError& error, Measures& measures) {
+  if (was_enough_free(error)) return;
   const auto idle = error.reserved_unused;
   if (!idle || *idle < kWorthwhile || !error.requested || *error.requested > *idle + error.free.value_or(0)) return;
   measures.push_back(fmt::format("{} are reserved but unused, in pieces too small for {}: {}.", size(*idle),
@@ -87,7 +99,7 @@ void advise_on_fragments(const OomError& error, Measures& measures) {
 
 void advise_on_size(const OomError& error, Measures& measures) {
   const auto most = room(error);
-  if (error.requested && error.free && *error.free > *error.requested + kWorthwhile) {
+  if (was_enough_free(error)) {
     measures.push_back(
         fmt::format("{} were free when {} were refused: look for a limit on this process (MIG, a memory fraction, "
                     "vm.max_map_count), or another process that had them at that moment.",
@@ -97,10 +109,9 @@ void advise_on_size(const OomError& error, Measures& measures) {
         fmt::format("{} are missing: halve the batch, or use gradient checkpointing or a smaller number format.",
                     size(*error.requested - *most)));
   } else if (error.requested && most) {
-    measures.push_back(
-        fmt::format("{} were there, and {} asked for: free caches with torch.cuda.empty_cache() before this step, or "
-                    "make its tensors smaller.",
-                    size(*most), size(*error.requested)));
+    measures.push_back(fmt::format(
+        "{} were there, and {} asked for: free caches with {} before this step, or make its tensors smaller.",
+        size(*most), size(*error.requested), empty_cache(error)));
   } else {
     measures.emplace_back("Halve the batch, or use gradient checkpointing or a smaller number format.");
   }
@@ -129,14 +140,15 @@ void advise_mps(const OomError& error, Measures& measures) {
 
 void advise_pytorch(const OomError& error, Measures& measures) {
   if (error.backend == OomBackend::Mps) return advise_mps(error, measures);
-  if (error.limit && error.total && *error.limit < *error.total)
+  const bool is_limited = error.limit && error.total && *error.limit < *error.total;
+  if (is_limited)
     measures.push_back(fmt::format("This process may take {} only: raise torch.cuda.set_per_process_memory_fraction.",
                                    size(*error.limit)));
   advise_on_larger_than_gpu(error, measures);
   advise_on_others(error, measures);
   advise_on_fragments(error, measures);
   advise_on_server(error, measures);
-  advise_on_size(error, measures);
+  if (!is_limited || !was_enough_free(error)) advise_on_size(error, measures);
 }
 
 // --- JAX and TensorFlow ---
@@ -216,6 +228,10 @@ void advise_library(const OomError& error, Measures& measures) {
 
 void advise_survived(const OomError& error, Measures& measures) {
   if (error.source == OomSource::Vllm || error.source == OomSource::SgLang) return advise_server(error, measures);
+  if (error.phase == OomPhase::Startup && is_server(error.source)) {
+    measures.emplace_back("Leave out --gpu-layers, so that llama.cpp chooses what fits, or lower --ctx-size.");
+    return;
+  }
   measures.emplace_back("Nothing needs to be done: the program went on with less.");
 }
 

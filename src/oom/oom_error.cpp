@@ -74,6 +74,7 @@ std::string_view to_string(OomSource source) {
     case OomSource::Paddle: return "PaddlePaddle";
     case OomSource::CudaJl: return "CUDA.jl";
     case OomSource::Mlx: return "MLX";
+    case OomSource::NumPy: return "NumPy";
     case OomSource::Linux: return "Linux";
   }
   return "unknown";

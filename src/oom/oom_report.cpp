@@ -26,6 +26,18 @@ std::string what_happened(const OomError& error) {
   return error.requested ? fmt::format("asked for {}", format_bytes(*error.requested)) : "ran out of memory";
 }
 
+/// Who speaks; the words of a driver or runtime are those of its own maker.
+std::string_view speaker(const OomError& error) {
+  if (error.source != OomSource::Cuda) return to_string(error.source);
+  switch (error.backend) {
+    case OomBackend::Hip: return "HIP";
+    case OomBackend::Vulkan: return "Vulkan";
+    case OomBackend::Sycl: return "SYCL";
+    case OomBackend::OpenCl: return "OpenCL";
+    default: return to_string(error.source);
+  }
+}
+
 std::string_view unnamed_place(OomBackend backend) {
   switch (backend) {
     case OomBackend::Host: return "of the host's memory";
@@ -118,7 +130,7 @@ void add_model(Record& record, const OomError& error) {
 
 std::string describe(const OomError& error) {
   const auto within = error.application ? fmt::format(" in {}", to_string(*error.application)) : "";
-  auto text = fmt::format("{}{} {} {}", to_string(error.source), within, what_happened(error), place_of(error));
+  auto text = fmt::format("{}{} {} {}", speaker(error), within, what_happened(error), place_of(error));
   text += room_of(error) + own_of(error) + others_of(error) + cache_of(error);
   if (!error.fatal) text += "; the program went on";
   return text;

@@ -25,7 +25,10 @@ bool is_worth_a_look(std::string_view line) {
 
 /// Lines of code that raise an error are none: the error itself follows.
 bool is_code(std::string_view rest) {
-  return rest.starts_with("raise ") || rest.starts_with("except ") || rest.starts_with("throw ");
+  for (const auto* start : {"raise ", "except ", "throw ", "print(", "if ", "elif ", "assert "}) {
+    if (rest.starts_with(start)) return true;
+  }
+  return false;
 }
 
 /// The first family that knows the line, or the number of families.

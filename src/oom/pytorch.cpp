@@ -153,6 +153,7 @@ void read(std::string_view whole, OomError& error) {
   error.fatal = !is_tried_again(text);
   if (contains(text, "enough gpu ram to fit")) error.phase = OomPhase::Weights;
   put(error, &OomError::requested, amount_after(text, "tried to allocate"));
+  put(error, &OomError::requested, amount_after(text, "tried to allocate more than"));
   put(error, &OomError::requested, amount_after(text, "allocate tensor with"));
   put(error, &OomError::requested, amount_after(text, "invalid buffer size: "));
   if (error.backend == OomBackend::Host) return;

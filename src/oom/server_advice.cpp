@@ -49,9 +49,11 @@ void advise_llamacpp(const OomError& error, Measures& measures) {
 }
 
 void advise_ollama(const OomError& error, Measures& measures) {
-  const auto what = error.requested ? fmt::format(" that asks for {}", size(*error.requested)) : "";
-  measures.push_back(fmt::format(
-      "Take a shorter context{} (num_ctx, OLLAMA_CONTEXT_LENGTH), or fewer layers on the GPU (num_gpu).", what));
+  const auto what = error.requested ? fmt::format("{} at once are too much: take", size(*error.requested)) : "Take";
+  const auto* how = error.phase == OomPhase::Weights
+                        ? "fewer layers on the GPU (num_gpu), or a smaller model"
+                        : "a shorter context (num_ctx, OLLAMA_CONTEXT_LENGTH), or fewer layers on the GPU (num_gpu)";
+  measures.push_back(fmt::format("{} {}.", what, how));
   measures.emplace_back("OLLAMA_FLASH_ATTENTION=1 and OLLAMA_KV_CACHE_TYPE=q8_0 nearly halve the cache.");
   measures.emplace_back("OLLAMA_NUM_PARALLEL=1 and OLLAMA_MAX_LOADED_MODELS=1, or a smaller or more quantised model.");
 }
@@ -102,12 +104,14 @@ void advise_vllm(const OomError& error, Measures& measures) {
         "Raise --gpu-memory-utilization or lower --max-num-seqs: requests give up their cache and are computed again.");
     return;
   }
+  if (error.free && !error.total)
+    measures.emplace_back("Let no other process start or end on this GPU while vLLM starts: it measures what is free.");
   advise_on_context(error, measures);
   advise_on_cache_left(error, measures);
   advise_on_free(error, measures);
-  if (error.phase == OomPhase::KvCache) {
+  if (error.phase == OomPhase::KvCache && error.cache_left.value_or(1) > 0) {
     measures.emplace_back("Raise --gpu-memory-utilization (0.9 unless set), if nothing else needs the rest.");
-  } else if (!error.requested) {
+  } else if (error.phase == OomPhase::Startup && !error.free && !error.requested) {
     measures.emplace_back("Lower --max-num-seqs or --gpu-memory-utilization: warming up needs room beside the cache.");
   }
   measures.emplace_back("Spread the model over more GPUs with --tensor-parallel-size, or take a quantised one.");

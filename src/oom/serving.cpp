@@ -9,6 +9,7 @@ namespace {
 /// A traceback stands between the memory that was found and the error it led to.
 constexpr std::size_t kTracebackLines = 200;
 constexpr std::string_view kNoBlocks = "available memory for the cache blocks";
+constexpr std::string_view kProfiling = "error in memory profiling";
 constexpr std::string_view kNegative = "available kv cache memory: -";
 constexpr std::string_view kNegativeRest = "reserved for kv cache is -";  // up to 0.8
 
@@ -30,7 +31,7 @@ bool is_preemption(std::string_view line) { return contains(line, "not enough kv
 bool starts(std::string_view line) {
   return is_sglang(line) || is_tgi(line) || is_too_long(line) || is_preemption(line) ||
          contains_any(line, {kNoBlocks, kNegative, kNegativeRest, "less than desired gpu memory utilization",
-                             "out of memory occurred when warming up"});
+                             "out of memory occurred when warming up", kProfiling});
 }
 
 bool continues(std::string_view text, std::string_view line) {
@@ -99,8 +100,9 @@ void read(std::string_view text, OomError& error) {
     return;
   }
   if (contains(text, "desired gpu memory utilization")) return read_startup(text, error);
-  if (contains(text, "when warming up")) {
+  if (contains_any(text, {"when warming up", kProfiling})) {
     error.phase = OomPhase::Startup;
+    put(error, &OomError::free, amount_after(text, "current free memory "));
     return;
   }
   read_cache(text, error);

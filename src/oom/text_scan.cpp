@@ -18,10 +18,10 @@ struct Unit {
 };
 
 constexpr std::array kUnits{
-    Unit{"b", 1},        Unit{"byte", 1},     Unit{"bytes", 1},   Unit{"k", 0x1p10},   Unit{"kb", 0x1p10},
-    Unit{"kib", 0x1p10}, Unit{"m", 0x1p20},   Unit{"mb", 0x1p20}, Unit{"mib", 0x1p20}, Unit{"g", 0x1p30},
-    Unit{"gb", 0x1p30},  Unit{"gib", 0x1p30}, Unit{"t", 0x1p40},  Unit{"tb", 0x1p40},  Unit{"tib", 0x1p40},
-    Unit{"pib", 0x1p50}, Unit{"eib", 0x1p60},
+    Unit{"b", 1},        Unit{"byte", 1},     Unit{"bytes", 1},    Unit{"k", 0x1p10},   Unit{"kb", 0x1p10},
+    Unit{"kib", 0x1p10}, Unit{"m", 0x1p20},   Unit{"mb", 0x1p20},  Unit{"mib", 0x1p20}, Unit{"g", 0x1p30},
+    Unit{"gb", 0x1p30},  Unit{"gib", 0x1p30}, Unit{"t", 0x1p40},   Unit{"tb", 0x1p40},  Unit{"tib", 0x1p40},
+    Unit{"pb", 0x1p50},  Unit{"eb", 0x1p60},  Unit{"pib", 0x1p50}, Unit{"eib", 0x1p60},
 };
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }

@@ -85,5 +85,15 @@ TEST(Cuda, ReadsTheNumbersOfPrograms) {
   EXPECT_EQ(xgboost.requested, 8_MiB);
 }
 
+TEST(Cuda, ReadsWhatLoadersSay) {
+  const auto error = only_error("Insufficient VRAM. Required: 10.5 GiB, available: 8 GiB");
+  EXPECT_EQ(error.requested, gib(10.5));
+  EXPECT_EQ(error.free, 8_GiB);
+  EXPECT_EQ(only_error("RuntimeError: CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported "
+                       "at some other API call\n")
+                .source,
+            OomSource::PyTorch);
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

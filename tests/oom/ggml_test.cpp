@@ -125,5 +125,13 @@ TEST(Ggml, ASizeWithoutItsEndIsStillRead) {
       Bytes{0});
 }
 
+TEST(Ggml, PoolsOfOldVersionsAreTheHosts) {
+  const auto error = only_error(
+      "ggml_new_object: not enough space in the context's memory pool (needed 42949672, available 41943040)");
+  EXPECT_TRUE(error.is_host());
+  EXPECT_EQ(error.requested, 42949672);
+  EXPECT_EQ(error.free, 41943040);
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

@@ -94,5 +94,13 @@ TEST(Libraries, ASkippedTacticIsNotFatal) {
   EXPECT_EQ(error.free, 2998_MiB);
 }
 
+TEST(Libraries, NumPyIsOnTheHost) {
+  const auto error = only_error(
+      "numpy.core._exceptions._ArrayMemoryError: Unable to allocate 3.50 GiB for an array with shape (50000, 9408) and "
+      "data type float64");
+  EXPECT_TRUE(error.is_host());
+  EXPECT_EQ(error.requested, gib(3.5));
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

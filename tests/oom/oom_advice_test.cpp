@@ -165,5 +165,27 @@ TEST(OomAdvice, WhatWasSurvivedNeedsNothing) {
   EXPECT_THAT(measures_against(error), ElementsAre(HasSubstr("Nothing needs to be done")));
 }
 
+TEST(OomAdvice, WithEnoughFreeBlamesNeitherFragmentsNorOthers) {
+  auto error = pytorch(2_MiB, 12_GiB, 1_GiB, 1_GiB);
+  error.elsewhere = 2_GiB;
+  EXPECT_THAT(measures_against(error), ElementsAre(HasSubstr("12.0 GiB were free when 2 MiB were refused")));
+  error.limit = 1_GiB;
+  EXPECT_THAT(measures_against(error), ElementsAre(HasSubstr("may take 1.0 GiB only"))) << "that explains it";
+}
+
+TEST(OomAdvice, OfOtherBackendsHasTheirNames) {
+  auto error = pytorch(20_MiB, 5_MiB, 10_GiB, 94_MiB);
+  error.backend = OomBackend::Xpu;
+  EXPECT_THAT(measures_against(error), Contains(HasSubstr("torch.xpu.empty_cache()")));
+  EXPECT_THAT(measures_against(error), Not(Contains(HasSubstr("cuda"))));
+}
+
+TEST(OomAdvice, AFitThatFailedIsLeftToLlamaCpp) {
+  auto error = of(OomSource::LlamaCpp);
+  error.fatal = false;
+  error.phase = OomPhase::Startup;
+  EXPECT_THAT(measures_against(error), ElementsAre(HasSubstr("Leave out --gpu-layers")));
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

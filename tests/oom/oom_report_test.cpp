@@ -105,5 +105,13 @@ TEST(OomReport, HasNullForWhatIsUnknown) {
   for (const auto& size : oom_sizes()) EXPECT_TRUE(record.at(std::string(size.name)).is_null()) << size.name;
 }
 
+TEST(OomReport, NamesTheRuntimeThatSpeaks) {
+  OomError error;
+  error.backend = OomBackend::Hip;
+  EXPECT_THAT(describe(error), HasSubstr("HIP ran out of memory"));
+  error.source = OomSource::PyTorch;
+  EXPECT_THAT(describe(error), HasSubstr("PyTorch ran out of memory"));
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

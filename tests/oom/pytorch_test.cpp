@@ -144,6 +144,7 @@ TEST(PyTorch, CodeAndAdviceThatNameTheErrorAreNone) {
   EXPECT_TRUE(scanned("    if \"CUDA out of memory\" in str(e):\n").empty());
   EXPECT_TRUE(scanned("lower the batch size to avoid CUDA out of memory errors\n").empty());
   EXPECT_TRUE(scanned("except torch.cuda.OutOfMemoryError:\n").empty());
+  EXPECT_TRUE(scanned("  print(\"CUDA out of memory\")\n").empty());
 }
 
 TEST(PyTorch, WithoutAnythingFree) {
@@ -186,6 +187,11 @@ TEST(PyTorch, WhatIsTriedAgainIsNotFatal) {
 TEST(PyTorch, TheOldHostAllocator) {
   EXPECT_TRUE(
       only_error("RuntimeError: $ Torch: not enough memory: you tried to allocate 2GB. Buy new RAM!").is_host());
+}
+
+TEST(PyTorch, AnOverflowIsImplausible) {
+  EXPECT_TRUE(
+      is_implausible(only_error("CUDA out of memory. Tried to allocate more than 1EB memory."), "requested_bytes"));
 }
 
 }  // namespace

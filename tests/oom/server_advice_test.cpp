@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 namespace dualgpuopt::memory {
 namespace {
 
@@ -42,6 +44,8 @@ TEST(ServerAdvice, OfOllamaHasItsNames) {
   auto error = of(OomSource::Ollama);
   error.requested = 8_GiB;
   EXPECT_THAT(advice(error)[0], AllOf(HasSubstr("8.0 GiB"), HasSubstr("OLLAMA_CONTEXT_LENGTH")));
+  error.phase = OomPhase::Weights;
+  EXPECT_THAT(advice(error)[0], HasSubstr("fewer layers")) << "no context makes weights smaller";
 }
 
 TEST(ServerAdvice, OfVllmSaysHowManyTokensFit) {
@@ -94,6 +98,21 @@ TEST(ServerAdvice, OfWhatWasSurvivedIsToMakeItRare) {
   EXPECT_THAT(advice(error)[0], HasSubstr("computed again"));
   error.source = OomSource::SgLang;
   EXPECT_THAT(advice(error)[0], HasSubstr("taken back"));
+}
+
+TEST(ServerAdvice, OfVllmSaysToRaiseTheShareOnce) {
+  auto error = of(OomSource::Vllm, OomPhase::KvCache);
+  error.cache_left = -(1LL << 30);
+  const auto measures = advice(error);
+  EXPECT_EQ(std::count_if(measures.begin(), measures.end(),
+                          [](const auto& m) { return m.find("--gpu-memory-utilization") != std::string::npos; }),
+            1);
+}
+
+TEST(ServerAdvice, OfVllmsProfilingIsOfTheOthers) {
+  auto error = of(OomSource::Vllm, OomPhase::Startup);
+  error.free = 11_GiB;
+  EXPECT_THAT(advice(error)[0], HasSubstr("no other process start or end"));
 }
 
 }  // namespace

@@ -102,5 +102,13 @@ TEST(Tgi, NamesItsTokens) {
   EXPECT_EQ(error.context, 4096);
 }
 
+TEST(Vllm, MemoryThatChangedWhileItMeasured) {
+  const auto error = only_error(
+      "AssertionError: Error in memory profiling. Initial free memory 10.25 GiB, current free memory 11.50 GiB. This "
+      "happens when other processes sharing the same container release GPU memory while vLLM is profiling.");
+  EXPECT_EQ(error.phase, OomPhase::Startup);
+  EXPECT_EQ(error.free, gib(11.5));
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

@@ -29,6 +29,7 @@ enum class OomSource {
   Paddle,
   CudaJl,
   Mlx,
+  NumPy,
   Linux,  ///< The kernel, or who passes its word on, ended a process for want of the host's memory.
 };
 /// "PyTorch", "llama.cpp".
