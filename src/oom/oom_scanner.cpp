@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "oom/log_lines.h"
+#include "oom/log_prefix.h"
 #include "oom/oom_family.h"
 #include "oom/text_scan.h"
+#include "oom/wrapped_text.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -108,7 +110,7 @@ void OomScanner::take(std::string_view raw) {
   const auto rest = without_prefix(line);
   const auto& families = oom_families();
   const auto whole = with_unfinished(rest);
-  if (family_ && (families[*family_].continues(text_, line) || families[*family_].continues(text_, whole))) {
+  if (goes_on(line) || goes_on(rest) || goes_on(whole)) {
     passed_ = 0;
     return extend(rest);
   }
@@ -121,6 +123,11 @@ void OomScanner::take(std::string_view raw) {
   if (alone < families.size()) return open(alone, raw, line);
   unfinished_ = whole.empty() ? std::string(rest) : whole;
   pass_over(line, rest);
+}
+
+/// Whether the open error's family says that the line is of it.
+bool OomScanner::goes_on(std::string_view line) const {
+  return family_ && oom_families()[*family_].continues(text_, line);
 }
 
 /// The line after those before it, where they may be one sentence; else empty.

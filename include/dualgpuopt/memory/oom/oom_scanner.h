@@ -37,6 +37,7 @@ class OomScanner {
   void open(std::size_t family, std::string_view raw, std::string text);
   void extend(std::string_view rest);
   void pass_over(std::string_view line, std::string_view rest);
+  [[nodiscard]] bool goes_on(std::string_view line) const;
   [[nodiscard]] std::string with_unfinished(std::string_view rest) const;
   [[nodiscard]] bool is_inside(std::size_t family, std::string_view rest) const;
   void close();
