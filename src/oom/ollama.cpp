@@ -22,6 +22,17 @@ bool is_layout(std::string_view line) {
 
 bool starts(std::string_view line) { return is_too_large(line) || is_runner(line) || is_layout(line); }
 
+/// The runner's last words come with its end.
+bool continues(std::string_view text, std::string_view line) {
+  return is_runner(text) && contains_any(line, {"failed to allocate ", "error loading model", "unable to allocate "});
+}
+
+OomPhase phase_of(std::string_view text) {
+  if (contains_any(text, {"gallocr", "compute buffer", "allocate compute"})) return OomPhase::Compute;
+  if (contains(text, "kv cache")) return OomPhase::KvCache;
+  return contains(text, "loading model") ? OomPhase::Weights : OomPhase::Startup;
+}
+
 /// `requested="5.6 GiB" available=4123`: a key of a structured log, quoted or not.
 std::optional<Amount> value_of(std::string_view text, const std::string& key) {
   const auto quoted = amount_after(text, key + "=\"");
@@ -35,8 +46,10 @@ void read(std::string_view text, OomError& error) {
     error.backend = contains_any(text, {"gpu memory", "vram"}) ? OomBackend::Unknown : OomBackend::Host;
   }
   if (contains(text, "signal: killed")) error.backend = OomBackend::Host;
-  error.phase = OomPhase::Startup;
+  error.phase = phase_of(text);
+  error.gpu = first_device(text, {"allocate cuda", "allocate rocm", "allocate vulkan"});
   put(error, &OomError::requested, amount_after(text, "memory ("));
+  put(error, &OomError::requested, amount_after(text, "buffer of size "));
   put(error, &OomError::free, amount_after(text, "than is available ("));
   put(error, &OomError::requested, value_of(text, "requested"));
   put(error, &OomError::free, value_of(text, "available"));
@@ -45,6 +58,6 @@ void read(std::string_view text, OomError& error) {
 
 }  // namespace
 
-OomFamily ollama_family() { return {starts, nothing_continues, read, kWrappedLines}; }
+OomFamily ollama_family() { return {starts, continues, read, kWrappedLines}; }
 
 }  // namespace dualgpuopt::memory

@@ -10,7 +10,7 @@ namespace {
 constexpr Bytes kMostOverhead = 4_GiB;
 
 std::optional<Bytes> minus(std::optional<Bytes> minuend, std::optional<Bytes> subtrahend) {
-  if (!minuend || !subtrahend || *minuend < *subtrahend) return std::nullopt;
+  if (!minuend || !subtrahend || *minuend < *subtrahend || is_implausible(*minuend)) return std::nullopt;
   return *minuend - *subtrahend;
 }
 
@@ -142,6 +142,7 @@ void complete(OomError& error) {
   derive(error, "elsewhere_bytes", &OomError::elsewhere, minus(in_use, error.process));
   derive(error, "elsewhere_bytes", &OomError::elsewhere, sum_of_others(error));
   derive(error, "elsewhere_bytes", &OomError::elsewhere, minus(in_use, error.reserved));
+  note_implausible(error);  // sums may be
 }
 
 }  // namespace dualgpuopt::memory

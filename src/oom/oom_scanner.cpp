@@ -62,7 +62,7 @@ std::optional<OomSource> application_in(std::string_view line) {
 /// llama.cpp inside Ollama has Ollama's knobs; PyTorch inside a server has the server's.
 void take_application(OomError& error, const std::optional<OomSource>& application) {
   if (application == OomSource::Ollama) {
-    if (error.source == OomSource::LlamaCpp) error.source = OomSource::Ollama;
+    if (error.source == OomSource::LlamaCpp || error.source == OomSource::Cuda) error.source = OomSource::Ollama;
     return;
   }
   if (error.source == OomSource::PyTorch || error.source == OomSource::Cuda) error.application = application;

@@ -49,5 +49,19 @@ TEST(Ollama, LlamaCppInsideAJournalIsOllamas) {
   EXPECT_EQ(error.requested, mib(45108.64));
 }
 
+TEST(Ollama, TheRunnersLastWordsAreOfItsEnd) {
+  const auto error = only_error(
+      "Error: llama runner process has terminated: cudaMalloc failed: out of memory\n"
+      "ggml_gallocr_reserve_n: failed to allocate CUDA1 buffer of size 3221225472\n");
+  EXPECT_EQ(error.source, OomSource::Ollama);
+  EXPECT_EQ(error.phase, OomPhase::Compute);
+  EXPECT_EQ(error.requested, 3_GiB);
+  EXPECT_EQ(error.gpu, 1);
+}
+
+TEST(Ollama, CudasWordsInItsLogAreOllamas) {
+  EXPECT_EQ(only_error("ollama[7]: starting runner\nCUDA error: out of memory\n").source, OomSource::Ollama);
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

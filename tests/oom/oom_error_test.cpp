@@ -88,6 +88,23 @@ TEST(Complete, NotesWhatNoMachineHas) {
   EXPECT_FALSE(is_implausible(error, "free_bytes"));
 }
 
+TEST(Complete, ReckonsNothingFromWhatNoMachineHas) {
+  auto error = torch_error();
+  error.total = 99_TiB;
+  error.reserved = 98_TiB;
+  complete(error);
+  EXPECT_FALSE(error.elsewhere);
+  EXPECT_FALSE(error.reserved_unused);
+}
+
+TEST(Complete, NotesSumsThatNoMachineHas) {
+  OomError error;
+  error.allocated = 15_TiB;
+  error.reserved_unused = 15_TiB;
+  complete(error);
+  EXPECT_TRUE(is_implausible(error, "reserved_bytes"));
+}
+
 TEST(Complete, AProcessOfTheRightSizeMayBeTheFailingOne) {
   auto error = torch_error();
   error.others = {{7, 23_GiB}, {8, 25_GiB}, {9, 1_GiB}};
