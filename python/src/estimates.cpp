@@ -5,11 +5,10 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
-#include <algorithm>
 #include <stdexcept>
 
 #include "dualgpuopt/memory/models/estimate.h"
-#include "dualgpuopt/memory/oom/oom_advice.h"
+#include "dualgpuopt/memory/oom/oom_report.h"
 #include "dualgpuopt/memory/oom/oom_scanner.h"
 #include "outside.h"
 
@@ -22,13 +21,9 @@ namespace {
 /// The errors in a text, each as a JSON line.
 std::vector<std::string> explain_oom(std::string_view text) {
   OomScanner scanner;
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size());
-    scanner.feed(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
+  scanner.feed(text);
   std::vector<std::string> lines;
-  for (const auto& error : scanner.errors()) lines.push_back(to_json(error));
+  for (const auto& error : scanner.finish()) lines.push_back(to_json(error));
   return lines;
 }
 

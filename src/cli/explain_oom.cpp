@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "dualgpuopt/memory/oom/oom_advice.h"
+#include "dualgpuopt/memory/oom/oom_report.h"
 #include "dualgpuopt/memory/oom/oom_scanner.h"
 
 namespace dualgpuopt::memory::cli {
@@ -16,27 +17,9 @@ struct ExplainOptions {
   bool json = false;
 };
 
-/// Feeds the scanner line by line; of a line no more is kept than it looks at.
 void scan(std::istream& log, OomScanner& scanner) {
-  std::string line;
-  bool has_line = false;
-  const auto end_line = [&] {
-    scanner.feed(line);
-    line.clear();
-    has_line = false;
-  };
-  for (std::array<char, 1 << 16> block; log.read(block.data(), block.size()), log.gcount() > 0;) {
-    for (std::streamsize i = 0; i < log.gcount(); ++i) {
-      const char c = block[static_cast<std::size_t>(i)];
-      if (c == '\n') {
-        end_line();
-      } else {
-        has_line = true;
-        if (line.size() < OomScanner::kLongestLine) line += c;
-      }
-    }
-  }
-  if (has_line) end_line();
+  for (std::array<char, 1 << 16> block; log.read(block.data(), block.size()), log.gcount() > 0;)
+    scanner.feed({block.data(), static_cast<std::size_t>(log.gcount())});
 }
 
 std::string show(const OomError& error) {
@@ -56,13 +39,15 @@ int explain(const ExplainOptions& options) {
     scan(file, scanner);
     if (file.bad()) return report(Error(ErrorCode::Io, options.file + ": it cannot be read"));
   }
-  const auto errors = scanner.errors();
+  const auto errors = scanner.finish();
   if (errors.empty()) {
     fmt::print(stderr, "gpumem: there is no out-of-memory error in this log that gpumem knows\n");
     return kFailure;
   }
   std::string text;
   for (const auto& error : errors) text += options.json ? to_json(error) + "\n" : show(error);
+  if (scanner.omitted() > 0)
+    fmt::print(stderr, "gpumem: {} more errors were of further kinds, which are not shown\n", scanner.omitted());
   Output output;
   const auto written = output.write(text);
   return written ? kFine : report(written.error());

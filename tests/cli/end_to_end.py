@@ -416,8 +416,28 @@ class ExplainOom(Folder):
         self.assertEqual((error["type"], error["source"], error["gpu"], error["line"]), ("oom_error", "PyTorch", 0, 1))
         self.assertIsNone(error["limit_bytes"])
 
+    def test_wrapped_and_behind_prefixes(self):
+        prefix = "(EngineCore_DP0 pid=123) ERROR 11-24 12:00:00 [core.py:123] "
+        log = "".join(f"{prefix}{CUDA_OOM[at:at + 80]}\r\n" for at in range(0, len(CUDA_OOM), 80))
+        (error,) = records(gpumem("explain-oom", "--json", input=log).stdout)
+        (plain,) = records(gpumem("explain-oom", "--json", input=CUDA_OOM).stdout)
+        self.assertEqual({key for key in plain if plain[key] != error[key]}, {"text", "application", "description", "measures"})  # vLLM has knobs of its own
+        self.assertEqual(error["application"], "vLLM")
+
+    def test_any_bytes_will_do(self):
+        log = self.folder / "bytes.log"
+        log.write_bytes(b"\xff\xfe\x00" * 50000 + b"\r\n\x1b[31m\xff " + CUDA_OOM.encode())
+        (error,) = records(gpumem("explain-oom", "--json", log).stdout)
+        self.assertEqual((error["gpu"], error["line"]), (0, 2))
+
+    def test_more_kinds_than_are_kept(self):
+        log = "".join(f"CUDA out of memory. Tried to allocate {mib}.00 MiB\n" for mib in range(1, 101))
+        shown = gpumem("explain-oom", "--json", input=log)
+        self.assertEqual(len(records(shown.stdout)), 64)
+        self.assertIn("36 more errors", shown.stderr)
+
     def test_a_log_without_one(self):
-        for log in ("", "all is well\n"):
+        for log in ("", "all is well\n", "\0" * 1000):
             shown = gpumem("explain-oom", input=log)
             self.assertEqual((shown.returncode, shown.stdout), (1, ""))
             self.assertIn("there is no out-of-memory error in this log", shown.stderr)

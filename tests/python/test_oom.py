@@ -26,7 +26,8 @@ def test_says_what_the_text_says_and_nothing_else() -> None:
     assert (error.source, error.gpu, error.line, error.fatal) == ("PyTorch", 1, 2, True)
     assert (error.requested, error.total, error.free) == (GIB * 5 // 2, 24 * GIB, GIB)
     assert (error.limit, error.process) == (None, None)
-    assert error.others == ((4711, 20 * GIB),)
+    assert error.others == ((4711, 20 * GIB, False),)
+    assert (error.backend, error.application) == ("cuda", None)
     assert "Process 4711 holds 20.0 GiB" in error.measures[0]
 
 

@@ -27,7 +27,8 @@ class OomProcess(NamedTuple):
 
     Attributes:
         pid: Of the process.
-        used: Bytes that it holds on the GPU.
+        used: Bytes that it holds on the GPU; None where the text has no size that a GPU could have.
+        may_be_this: It may be the failing process itself, which in a container has another number.
 
     Example:
         >>> OomProcess(4711, 2 * 1024**3).used
@@ -35,7 +36,8 @@ class OomProcess(NamedTuple):
     """
 
     pid: int
-    used: int
+    used: int | None
+    may_be_this: bool = False
 
 
 class OomError(NamedTuple):
@@ -60,6 +62,8 @@ class OomError(NamedTuple):
         others: Those that the text names.
         description: What happened, as a sentence.
         measures: What is likely to help, at most three.
+        backend: Which memory, as in "cuda", "mps" or "host"; None where the text does not tell.
+        application: The server in which the source failed, as in "vLLM".
 
     Example:
         >>> (error,) = explain_oom("CUDA out of memory. Tried to allocate 26.00 MiB (GPU 0; 1.00 GiB total capacity")
@@ -85,12 +89,16 @@ class OomError(NamedTuple):
     others: tuple[OomProcess, ...]
     description: str
     measures: tuple[str, ...]
+    backend: str | None
+    application: str | None
 
 
 def _error(line: str) -> OomError:
     record: dict[str, Any] = json.loads(line)
     values: dict[str, Any] = {name: record.get(name, record.get(f"{name}_bytes")) for name in OomError._fields}
-    values["others"] = tuple(OomProcess(other["pid"], other["used_bytes"]) for other in record["others"])
+    values["others"] = tuple(
+        OomProcess(other["pid"], other["used_bytes"], other["may_be_this"]) for other in record["others"]
+    )
     values["measures"] = tuple(record["measures"])
     return OomError(**values)
 

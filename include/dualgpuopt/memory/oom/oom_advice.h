@@ -8,14 +8,8 @@
 
 namespace dualgpuopt::memory {
 
-/// "PyTorch asked for 2.9 GiB on GPU 0, and 20 MiB of 14.8 GiB were free".
-[[nodiscard]] std::string describe(const OomError& error);
-
 /// At most three measures, the most likely first. Each rests on numbers of the error where it has them; general ones
 /// are given only where the text tells nothing that a better one could rest on.
 [[nodiscard]] std::vector<std::string> measures_against(const OomError& error);
-
-/// One JSON line; see docs/json.md.
-[[nodiscard]] std::string to_json(const OomError& error);
 
 }  // namespace dualgpuopt::memory
