@@ -168,25 +168,39 @@ FitColumns least_absolute(const std::vector<FitRow>& rows, std::size_t columns, 
   return coefficients;
 }
 
-/// What the line typically misses: the median of the differences less those few that it can always make vanish.
-double typical(std::vector<double> missed, std::size_t columns) {
-  const auto middle = columns + (missed.size() - columns - 1) / 2;
-  std::nth_element(missed.begin(), missed.begin() + static_cast<std::ptrdiff_t>(middle), missed.end());
-  return missed[middle];
+double ranked(std::vector<double> values, std::size_t rank) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(rank), values.end());
+  return values[rank];
 }
 
-/// Weight 0 for outliers, 1 for the others; empty where none are to be left out.
-Weights without_outliers(const std::vector<FitRow>& rows, std::size_t columns, const FitColumns& coefficients) {
-  if (rows.size() < 2 * columns) return {};
-  const auto missed = differences(rows, least_absolute(rows, columns, coefficients));
-  const double most = std::max(kOutlierFactor * typical(missed, columns), 2 * kNoDifference);
-  Weights weights(rows.size());
+/// What no outlier exceeds: several times the median of the differences less those few that a line can always make
+/// vanish.
+double most_usual(const std::vector<double>& missed, std::size_t columns) {
+  const auto middle = columns + (missed.size() - columns - 1) / 2;
+  return std::max(kOutlierFactor * ranked(missed, middle), 2 * kNoDifference);
+}
+
+/// Weight 0 for what is more, 1 for the others.
+Weights up_to(const std::vector<double>& missed, double most) {
+  Weights weights(missed.size());
   std::transform(missed.begin(), missed.end(), weights.begin(),
                  [&](double difference) { return difference > most ? 0.0 : 1.0; });
+  return weights;
+}
+
+/// Weight 0 for outliers, 1 for the others; empty where none are to be left out. The reweighted line is not quite that
+/// of least differences, so those that it is farthest from are judged again by the line through the others.
+Weights without_outliers(const std::vector<FitRow>& rows, std::size_t columns, const FitColumns& coefficients) {
+  if (rows.size() < 2 * columns) return {};
+  const auto at_most = rows.size() / kOutlierShare;
+  const auto first = differences(rows, least_absolute(rows, columns, coefficients));
+  const auto suspects = up_to(first, std::max(most_usual(first, columns), ranked(first, rows.size() - at_most - 1)));
+  if (!Factors(rows, suspects, all_of_them(columns)).independent()) return {};
+  const auto second = differences(rows, solve_nonnegative(rows, suspects, columns));
+  auto weights = up_to(second, most_usual(second, columns));
   const auto outliers = static_cast<std::size_t>(std::count(weights.begin(), weights.end(), 0.0));
-  if (outliers == 0 || outliers * kOutlierShare > rows.size()) return {};
-  const Factors factors(rows, weights, all_of_them(columns));
-  return factors.independent() ? weights : Weights();
+  if (outliers == 0 || outliers > at_most) return {};
+  return Factors(rows, weights, all_of_them(columns)).independent() ? weights : Weights();
 }
 
 /// Each column divided by its largest element, so that tokens and sequences weigh alike.
