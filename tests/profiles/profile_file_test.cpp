@@ -148,6 +148,15 @@ TEST_F(ProfileFile, IsReadBackAsItWasSaved) {
   EXPECT_THAT(names(), ElementsAre("profiles.toml"));
 }
 
+TEST_F(ProfileFile, ReadsTheExampleOfTheDocumentation) {
+  const auto document = contents(DUALGPUOPT_SOURCE_DIR "/docs/profiles.md");
+  const auto begin = document.find("```toml\n");
+  ASSERT_NE(begin, std::string::npos);
+  const auto profiles = parse_profiles(document.substr(begin + 8, document.find("\n```", begin) - begin - 7));
+  ASSERT_TRUE(profiles) << profiles.error().describe();
+  EXPECT_THAT(*profiles, ElementsAre(kMine));
+}
+
 TEST_F(ProfileFile, IsNamedInErrors) {
   const auto file = folder_ / "profiles.toml";
   EXPECT_EQ(load_profiles(file).error().code(), ErrorCode::NotFound);
