@@ -24,8 +24,9 @@ namespace dualgpuopt::memory {
 /// compute buffer (2 * ubatch bytes a GPU with flash attention); a sequence costs its recurrent state and the window of
 /// each sliding-window layer; the base is all the rest. A windowed model's need is not linear: it bends where the
 /// context exceeds window * s + ubatch. Above the bend the line is exact where `low` is above it too; below, the
-/// profile asks for too much, at most for the windows that are not full. What one sequence's part of the context is
-/// padded by is left out.
+/// profile asks for too much, at most for the windows that are not full. It bends too where a layer's graph overtakes
+/// the logits in the compute buffer: beyond, a line from below says too little. What one sequence's part of the context
+/// is padded by is left out.
 struct ContextSpan {
   std::uint64_t low = 0;   ///< Tokens; 0: half of `high`.
   std::uint64_t high = 0;  ///< Tokens.
