@@ -225,9 +225,8 @@ FitColumns standard_errors(const std::vector<FitRow>& rows, const Weights& weigh
 
 }  // namespace
 
-NonnegativeFit fit_nonnegative(const std::vector<FitRow>& given, std::size_t columns) {
-  assert(columns >= 1 && columns <= kMostColumns && given.size() >= columns);
-  auto rows = given;
+NonnegativeFit fit_nonnegative(std::vector<FitRow> rows, std::size_t columns) {
+  assert(columns >= 1 && columns <= kMostColumns && rows.size() >= columns);
   const auto scales = scale(rows);
   Weights weights(rows.size(), 1.0);
   NonnegativeFit fit;

@@ -31,6 +31,6 @@ struct NonnegativeFit {
 /// Outliers are told by the line of least absolute differences, found by reweighting (E. Schlossmacher, "An Iterative
 /// Technique for Absolute Deviations Curve Fitting", 1973): ProfileLearner says which. Deterministic, linear in the
 /// rows.
-[[nodiscard]] NonnegativeFit fit_nonnegative(const std::vector<FitRow>& rows, std::size_t columns);
+[[nodiscard]] NonnegativeFit fit_nonnegative(std::vector<FitRow> rows, std::size_t columns);
 
 }  // namespace dualgpuopt::memory

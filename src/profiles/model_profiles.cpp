@@ -66,8 +66,8 @@ Result<ModelProfile> of_runtime(const ProfileRequest& request) {
 
 }  // namespace
 
-ModelProfile llamacpp_profile(const Model& model, const LlamaCppOptions& options, ContextSpan given) {
-  const auto span = whole_steps(given, options.cache);
+ModelProfile llamacpp_profile(const Model& model, const LlamaCppOptions& options, ContextSpan span) {
+  span = whole_steps(span, options.cache);
   const auto sequences = std::max<std::uint64_t>(options.cache.sequences, 1);
   const auto at_high = on_gpus(model, options, span.high, sequences);
   const auto tokens = span.high - span.low;
