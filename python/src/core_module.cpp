@@ -13,6 +13,7 @@
 #include "legacy_stats.h"
 #include "native_monitor.h"
 #include "outside.h"
+#include "profiles.h"
 #include "usage_series.h"
 #include "values.h"
 
@@ -195,6 +196,7 @@ NB_MODULE(_core, module) {
   bind_monitor(module);
   bind_series(module);
   bind_estimates(module);
+  bind_profiles(module);
   module.def("wait_until_all_are_back", &wait_until_all_are_back, "timeout_s"_a);
   module.def(
       "format_bytes", [](dualgpuopt::memory::Bytes amount) { return dualgpuopt::memory::format_bytes(amount); },

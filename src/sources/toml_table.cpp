@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace dualgpuopt::memory {
 namespace {
@@ -145,7 +146,22 @@ std::optional<T> TomlTable::quantity(std::string_view key, std::string_view expe
   return *amount;
 }
 
-std::optional<Bytes> TomlTable::bytes(std::string_view key) const { return quantity(key, kSize, parse_bytes); }
+std::optional<double> TomlTable::number(std::string_view key) const {
+  const auto* value = table_->get(key);
+  if (value == nullptr) return std::nullopt;
+  if (const auto* number = value->as_integer()) return static_cast<double>(number->get());
+  const auto* number = value->as_floating_point();
+  if (number != nullptr && std::isfinite(number->get())) return number->get();
+  report_type(key, *value, "a finite number");
+  return std::nullopt;
+}
+
+std::optional<Bytes> TomlTable::bytes(std::string_view key) const {
+  const auto* value = table_->get(key);
+  const auto* number = value != nullptr ? value->as_integer() : nullptr;
+  if (number != nullptr && number->get() >= 0) return static_cast<Bytes>(number->get());  // a double would round it
+  return quantity(key, kSize, parse_bytes);
+}
 
 std::optional<SignedBytes> TomlTable::signed_bytes(std::string_view key) const {
   return quantity(key, kSignedSize, parse_signed_bytes);

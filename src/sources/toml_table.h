@@ -44,7 +44,9 @@ class TomlTable {
   [[nodiscard]] std::optional<bool> flag(std::string_view key) const;
   [[nodiscard]] std::optional<std::int64_t> whole_number(std::string_view key, std::int64_t least,
                                                          std::int64_t most) const;
-  /// Text as parse_bytes takes it, or a whole number of bytes.
+  /// Finite.
+  [[nodiscard]] std::optional<double> number(std::string_view key) const;
+  /// Text as parse_bytes takes it, or a whole number of bytes, which is taken as it is.
   [[nodiscard]] std::optional<Bytes> bytes(std::string_view key) const;
   /// The same, with "-" in front if need be.
   [[nodiscard]] std::optional<SignedBytes> signed_bytes(std::string_view key) const;

@@ -19,6 +19,7 @@ DIRECT = {
     "oom": ["core"],
     "recovery": ["metrics", "processes"],
     "monitor": ["sources", "alerts", "predictor", "recovery"],
+    "profiles": ["predictor", "models", "sources"],
     "daemon": ["monitor"],
     "cli": ["daemon", "monitor", "models", "oom"],
 }

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ["python/dualgpuopt/memory/README.md", "docs/migration.md", "docs/explain-oom.md", "docs/model-memory.md"]
+DOCUMENTS = [
+    "python/dualgpuopt/memory/README.md",
+    "docs/migration.md",
+    "docs/explain-oom.md",
+    "docs/model-memory.md",
+    "docs/profiles.md",
+]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -68,6 +68,23 @@ fraction_wait = 0.25
   EXPECT_EQ(read.message(), "");
 }
 
+TEST(TomlTable, ReadsNumbersAndBytesExactly) {
+  const Document read("size = 9223372036854775807\nrate = 1.25\nwhole = -3");
+  EXPECT_EQ(read.root.bytes("size"), 9223372036854775807U);
+  EXPECT_EQ(read.root.number("rate"), 1.25);
+  EXPECT_EQ(read.root.number("whole"), -3);
+  EXPECT_EQ(read.root.number("none"), std::nullopt);
+  EXPECT_EQ(read.message(), "");
+  for (const auto* text : {"v = nan", "v = -inf", "v = '1'", "v = true"}) {
+    const Document odd(text);
+    EXPECT_FALSE(odd.root.number("v")) << text;
+    EXPECT_THAT(odd.message(), EndsWith("expected a finite number")) << text;
+  }
+  const Document negative("size = -1");
+  EXPECT_FALSE(negative.root.bytes("size"));
+  EXPECT_THAT(negative.message(), HasSubstr("the number is negative"));
+}
+
 TEST(TomlTable, GivesNothingForWhatIsNotThere) {
   const Document read("");
   EXPECT_FALSE(read.root.text("name") || read.root.whole_number("count", 0, 9) || read.root.bytes("size") ||

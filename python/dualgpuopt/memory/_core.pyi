@@ -67,30 +67,44 @@ class UsageSeries:
     def points(self) -> list[tuple[float, float]]: ...
     def project(self, now_s: float, horizon_s: float, growth_rate: float) -> int | None: ...
 
+class EstimateRequest:
+    def __init__(
+        self,
+        model: str,
+        hparams: str,
+        context: int,
+        parallel: int,
+        micro_batch: int,
+        key_type: str,
+        value_type: str,
+        gpus: str,
+        split: str,
+        split_rows: bool,
+        main_gpu: int,
+        gpu_layers: int | None,
+        cpu_moe: bool,
+        host_expert_layers: int,
+        flash_attention: bool,
+        full_window: bool,
+        unified: bool,
+        latent: int | None,
+        version: str,
+        utilization: float,
+        batched_tokens: int,
+    ) -> None: ...
+
+class ProfileLearner:
+    def __init__(self, jitter: int) -> None: ...
+    def add(self, batch: int, tokens: int, used: int) -> None: ...
+    def fit(self) -> tuple[Any, ...]: ...
+    def reset(self) -> None: ...
+
 def wait_until_all_are_back(timeout_s: float) -> bool: ...
 def format_bytes(amount: int) -> str: ...
-def estimate(
-    runtime: str,
-    model: str,
-    hparams: str,
-    context: int,
-    parallel: int,
-    micro_batch: int,
-    key_type: str,
-    value_type: str,
-    gpus: str,
-    split: str,
-    split_rows: bool,
-    main_gpu: int,
-    gpu_layers: int | None,
-    cpu_moe: bool,
-    host_expert_layers: int,
-    flash_attention: bool,
-    full_window: bool,
-    unified: bool,
-    latent: int | None,
-    version: str,
-    utilization: float,
-    batched_tokens: int,
-) -> tuple[str | None, bool, str]: ...
+def estimate(runtime: str, request: EstimateRequest) -> tuple[str | None, bool, str]: ...
+def profile_of_estimate(
+    runtime: str, request: EstimateRequest, name: str, context_low: int
+) -> tuple[tuple[Any, ...] | None, str, str]: ...
+def load_profiles(path: bytes) -> tuple[list[tuple[Any, ...]] | None, str, str]: ...
+def save_profiles(path: bytes, profiles: Iterable[tuple[Any, ...]]) -> tuple[bool | None, str, str]: ...
 def explain_oom(text: str) -> list[str]: ...

@@ -166,30 +166,44 @@ def estimate(
         >>> needed.kv_cache == 1024**3
         True
     """
-    answer, is_missing, message = _core.estimate(
-        runtime,
-        os.fspath(model) if model is not None else "",
-        os.fspath(hparams) if hparams is not None else "",
-        context,
-        parallel,
-        ubatch,
-        kv_type_k,
-        kv_type_v,
-        str(gpus) if isinstance(gpus, int) else ",".join(f"{size}B" for size in gpus),
-        ",".join(repr(float(share)) for share in split or ()),
-        split_rows,
-        main_gpu,
-        gpu_layers,
-        cpu_moe,
-        n_cpu_moe,
-        flash_attn,
-        swa_full,
-        kv_unified,
-        mla,
-        runtime_version,
-        gpu_memory_utilization,
-        max_num_batched_tokens,
-    )
+    answer, is_missing, message = _core.estimate(runtime, estimate_request(locals()))
     if answer is None:
         raise FileNotFoundError(message) if is_missing else ValueError(message)
     return _estimate(json.loads(answer))
+
+
+def request_with(model: Path | None, options: dict[str, Any]) -> _core.EstimateRequest:
+    """The request of `estimate(model, **options)`; TypeError for a keyword that it does not have."""
+    defaults: dict[str, Any] = estimate.__kwdefaults__ or {}
+    unknown = sorted(set(options) - set(defaults))
+    if unknown:
+        raise TypeError(f"{unknown[0]} is no keyword of estimate; expected one of {', '.join(defaults)}")
+    return estimate_request({**defaults, "model": model, **options})
+
+
+def estimate_request(given: dict[str, Any]) -> _core.EstimateRequest:
+    """The arguments of `estimate`, by name, as the core takes them."""
+    gpus = given["gpus"]
+    return _core.EstimateRequest(
+        os.fspath(given["model"]) if given["model"] is not None else "",
+        os.fspath(given["hparams"]) if given["hparams"] is not None else "",
+        given["context"],
+        given["parallel"],
+        given["ubatch"],
+        given["kv_type_k"],
+        given["kv_type_v"],
+        str(gpus) if isinstance(gpus, int) else ",".join(f"{size}B" for size in gpus),
+        ",".join(repr(float(share)) for share in given["split"] or ()),
+        given["split_rows"],
+        given["main_gpu"],
+        given["gpu_layers"],
+        given["cpu_moe"],
+        given["n_cpu_moe"],
+        given["flash_attn"],
+        given["swa_full"],
+        given["kv_unified"],
+        given["mla"],
+        given["runtime_version"],
+        given["gpu_memory_utilization"],
+        given["max_num_batched_tokens"],
+    )
