@@ -21,7 +21,7 @@ import torch
 import transformers
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.mem_tracker import MemTracker
-from transformers import AutoConfig, AutoModelForCausalLM, AttentionInterface
+from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 
 MIB = 1 << 20
 MODELS: dict[str, dict[str, Any]] = {
@@ -131,7 +131,9 @@ def main() -> int:
                     errors.append(ours / theirs - 1)
                     if options.details:
                         what = f"{name}, {load[0]} x {load[1]}, {precision}{', checkpoints' * checkpointing}"
-                        print(f"{what}: {ours / MIB:.0f} MiB, counted {theirs / MIB:.0f} ({errors[-1]:+.1%})", flush=True)
+                        print(
+                            f"{what}: {ours / MIB:.0f} MiB, counted {theirs / MIB:.0f} ({errors[-1]:+.1%})", flush=True
+                        )
     within = sum(abs(error) <= 0.05 for error in errors)
     print(f"{within} of {len(errors)} within 5 %; furthest {min(errors):+.1%} and {max(errors):+.1%}")
     return 0
