@@ -80,11 +80,14 @@ class Graph {
     return shape_.latent.rank > 0 && options_.cache.latent != LatentCache::Expanded;
   }
 
-  /// Gate, up and their product; the fork computes them in one.
+  /// Whether the product of gate and up takes no place of its own: the fork computes them in one, old builds in place.
+  [[nodiscard]] bool has_product_in_place() const { return is_ik() || options_.gates_in_place; }
+
+  /// Gate, up and their product.
   [[nodiscard]] double dense() const {
     std::uint64_t widest = 0;
     for (const auto& layer : shape_.layers) widest = std::max(widest, layer.feed_forward);
-    return kFloat * batch_ * (is_ik() ? 2 : 3) * static_cast<double>(widest) + kDenseRows * row();
+    return kFloat * batch_ * (has_product_in_place() ? 2 : 3) * static_cast<double>(widest) + kDenseRows * row();
   }
 
   /// Besides, the used experts' results. They take the place of gate and up where they fit there.
@@ -92,7 +95,7 @@ class Graph {
     const auto used = static_cast<double>(shape_.experts.used);
     const double inner = kFloat * batch_ * used * static_cast<double>(shape_.experts.feed_forward);
     const double outer = used * row();
-    if (is_ik()) return 2 * inner + outer + kExpertRows * row();
+    if (has_product_in_place()) return 2 * inner + outer + kExpertRows * row();
     return 3 * inner + (outer > 2 * inner ? outer : 0) + kExpertRows * row();
   }
 

@@ -54,9 +54,17 @@ class LayerSum {
   double elements_ = 0;
 };
 
+/// Queries, keys and values in one matrix, a gate, and the way back (qwen35.cpp and its likes in llama.cpp).
+void add_state(LayerSum& sum, const ModelShape& shape) {
+  sum.add(TensorRole::Fused, shape.embedding, shape.state_keys + shape.state_inner);
+  sum.add(TensorRole::Query, shape.embedding, shape.state_inner);
+  sum.add(TensorRole::Query, shape.state_inner, shape.embedding);
+}
+
 void add_attention(LayerSum& sum, const ModelShape& shape, const LayerShape& layer) {
+  if (layer.cache == LayerCache::State && shape.state_inner > 0) return add_state(sum, shape);
   const auto width = shape.embedding;
-  const auto queries = layer.heads * layer.key_length;
+  const auto queries = layer.heads * layer.key_length * (shape.gated_queries ? 2 : 1);
   const auto outputs = layer.heads * layer.value_length;
   sum.add(TensorRole::AttentionOutput, outputs, width);
   if (shape.latent.rank == 0) {

@@ -101,6 +101,10 @@ TensorType Quantisation::type_of(TensorRole role, const Place& at) const {
     if (mixture_ == "q5_k_s" && at.layer < at.layers / 8) return named("q6_k");
     if (is_medium && gets_more_bits(at)) return named("q6_k");
   }
+  if (role == TensorRole::Fused) {
+    if (mixture_ == "q3_k_m" || mixture_ == "q3_k_l") return named("q4_k");
+    if (is_medium) return named(mixture_ == "q4_k_m" ? "q5_k" : "q6_k");
+  }
   if (role == TensorRole::AttentionOutput) {
     if (mixture_ == "q2_k") return named("q3_k");
     if (mixture_ == "q3_k_m") return named("q4_k");

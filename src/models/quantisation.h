@@ -9,7 +9,7 @@
 
 namespace dualgpuopt::memory {
 
-enum class TensorRole { Embedding, Output, Query, Key, Value, AttentionOutput, Gate, Up, Down, Other };
+enum class TensorRole { Embedding, Output, Query, Key, Value, Fused, AttentionOutput, Gate, Up, Down, Other };
 
 /// The mixture behind a file type such as "Q4_K - Medium" (as logs print it) or "q4_k_m" (as file names have it).
 class Quantisation {

@@ -59,6 +59,16 @@ TEST(ComputeBuffer, IsTheFeedForwardPartWithFlashAttention) {
     EXPECT_THAT(scratch(qwen35_122b(), with_context(context), kMiddleGpu), about(printed)) << context;
 }
 
+TEST(ComputeBuffer, WasLessWhereGatesWorkInPlace) {
+  const auto model = *parse_hparams(R"({"arch": "llama", "n_layer": 32, "n_embd": 4096, "n_head": 32, "n_ff": 11008,
+    "n_vocab": 32000, "file_type": "F16"})");
+  auto options = with_context(512);
+  EXPECT_THAT(scratch(model, options, kOnlyGpu), about(88.5));
+  options.gates_in_place = true;
+  options.flash_attention = false;
+  EXPECT_THAT(scratch(model, options, kOnlyGpu), about(70.5)) << "published";
+}
+
 TEST(ComputeBuffer, HasTheMasksTwiceOnTheFirstGpu) {
   for (const auto& [context, printed] : {std::pair{4096, 112.0}, {16384, 140.0}, {65536, 224.0}})
     EXPECT_THAT(scratch(testing::llama3_8b(), with_context(context), {}), about(printed)) << context;

@@ -24,6 +24,9 @@ TEST(Quantisation, GivesSomeTensorsMoreBits) {
   EXPECT_EQ(bytes("Q4_K_M", TensorRole::Query, first), 0.5625);
   EXPECT_EQ(bytes("Q4_K_M", TensorRole::Down, first), 210.0 / 256) << "the first eighth in q6_k";
   EXPECT_EQ(bytes("Q4_K_M", TensorRole::Down, fifth), 0.5625);
+  EXPECT_EQ(bytes("Q4_K_M", TensorRole::Fused), 176.0 / 256) << "q5_k";
+  EXPECT_EQ(bytes("Q5_K_M", TensorRole::Fused), 210.0 / 256);
+  EXPECT_EQ(bytes("Q3_K_L", TensorRole::Fused), 0.5625);
   EXPECT_EQ(bytes("Q4_K_M", TensorRole::Output), 210.0 / 256);
   EXPECT_EQ(bytes("Q8_0", TensorRole::Output), 1.0625);
   EXPECT_EQ(bytes("Q4_K_M", TensorRole::Other), 4) << "norms stay in f32";

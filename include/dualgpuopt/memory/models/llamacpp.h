@@ -28,6 +28,7 @@ struct LlamaCppOptions {
   LlamaCppFork fork = LlamaCppFork::Mainline;
   bool one_output = false;      ///< Logits for one token a sequence only, as servers have it since 2026.
   bool pipeline = true;         ///< Inputs are kept four times where several GPUs hold everything; CUDA and ROCm do so.
+  bool gates_in_place = false;  ///< Builds before b5775 (June 2025), which had no operation of its own for gates.
   bool host_ops_on_gpu = true;  ///< Large batches are worked on by the first GPU even where weights lie in host memory;
                                 ///< false: --no-op-offload.
   std::optional<Bytes> attention_limit;  ///< ik_llama.cpp's -amb; 0: none. Empty: 512 MiB, as its guides have it.
