@@ -154,7 +154,8 @@ std::vector<std::optional<std::size_t>> place_layers(std::size_t layers, const L
   std::vector<std::optional<std::size_t>> places(layers + 1);
   const auto wanted = std::min<std::uint64_t>(options.gpu_layers.value_or(layers + 1), layers + 1);
   if (options.gpus == 0 || wanted == 0) return places;
-  const auto first = wanted >= layers ? 0 : layers - wanted;
+  const bool has_output = wanted > layers || (options.output_first && options.fork == LlamaCppFork::Mainline);
+  const auto first = layers + (has_output ? 1 : 0) - wanted;
   const auto shares = cumulative_shares(options);
   for (std::size_t i = first; i <= layers && i - first < wanted; ++i) {
     const double at = static_cast<double>(i - first) / static_cast<double>(wanted);

@@ -48,6 +48,7 @@ TEST(LlamaCpp, LeavesTheFirstLayersInHostMemory) {
   auto options = with_context(4096);
   options.gpus = 2;
   options.gpu_layers = 63;
+  options.output_first = false;
   const auto need = llamacpp_need(testing::qwen3_235b(), options);
   EXPECT_EQ(need[0].layers + need[1].layers, 63U);
   EXPECT_EQ(need[2].layers, 31U);
@@ -56,6 +57,11 @@ TEST(LlamaCpp, LeavesTheFirstLayersInHostMemory) {
   EXPECT_FALSE(places[30]);
   EXPECT_TRUE(places[31]);
   EXPECT_FALSE(places[94]) << "the output goes last";
+  options.output_first = true;
+  EXPECT_FALSE(place_layers(94, options)[31]);
+  EXPECT_TRUE(place_layers(94, options)[94]) << "the output goes first";
+  options.fork = LlamaCppFork::Ik;
+  EXPECT_EQ(place_layers(94, options), places);
 }
 
 TEST(LlamaCpp, NeedsNoGpuWithoutOne) {

@@ -24,7 +24,9 @@ struct LlamaCppOptions {
   SplitMode mode = SplitMode::Layer;
   std::size_t main_gpu = 0;
   std::optional<std::uint64_t> gpu_layers;  ///< -ngl; the output counts as one more layer. Empty: all.
-  std::uint64_t host_expert_layers = 0;     ///< So many first layers keep their experts in host memory (--n-cpu-moe).
+  bool output_first = true;  ///< Of gpu_layers the output is the first to go to a GPU (pull request 18148, December
+                             ///< 2025); before, and in the fork whatever this says, the last.
+  std::uint64_t host_expert_layers = 0;  ///< So many first layers keep their experts in host memory (--n-cpu-moe).
   LlamaCppFork fork = LlamaCppFork::Mainline;
   bool one_output = false;      ///< Logits for one token a sequence only, as servers have it since 2026.
   bool pipeline = true;         ///< Inputs are kept four times where several GPUs hold everything; CUDA and ROCm do so.
