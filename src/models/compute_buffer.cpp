@@ -52,6 +52,8 @@ class Graph {
     return is_latent() && is_ik() ? limited(all) : all;
   }
 
+  [[nodiscard]] bool has_states() const { return shape_.count(LayerCache::State) > 0; }
+
   [[nodiscard]] double logits() const {
     const auto sequences = static_cast<double>(std::max<std::uint64_t>(options_.cache.sequences, 1));
     const double rows = options_.one_output ? std::min(sequences, batch_) : batch_;
@@ -125,18 +127,37 @@ class Graph {
   double batch_, cells_, heads_, width_;
 };
 
+bool puts_in_halves(const LlamaCppOptions& options) {
+  return options.flash_attention && options.half_masks && options.fork == LlamaCppFork::Mainline;
+}
+
+/// As they are put in, and as a layer takes them: flash attention in f16.
+double masks_put_in(const Graph& graph, const LlamaCppOptions& options) {
+  return puts_in_halves(options) ? graph.masks() / 2 : graph.masks();
+}
+double masks_used(const Graph& graph, const LlamaCppOptions& options) {
+  return options.flash_attention ? graph.masks() / 2 : graph.masks();
+}
+
 /// What comes from other devices and, with a pipeline, is kept for each micro-batch under way.
 double kept_inputs(const Graph& graph, const LlamaCppOptions& options, const ComputePlace& place) {
   if (!place.is_pipelined) return 0;
-  const double mask = options.flash_attention && !place.is_first ? graph.masks() / 2 : graph.masks();
-  return kPipelineCopies * (mask + (place.is_first ? 1 : 2) * graph.row());
+  return kPipelineCopies *
+         (place.is_first ? masks_put_in(graph, options) + graph.row() : masks_used(graph, options) + 2 * graph.row());
 }
 
-/// The masks beside a layer's work: as put in and, with flash attention, in f16. Other GPUs than the first get them as
-/// they are used, with a pipeline among the inputs that are kept.
+/// The masks beside a layer's work; with a pipeline they are kept already, in f32 on the first GPU.
 double masks_beside(const Graph& graph, const LlamaCppOptions& options, const ComputePlace& place) {
-  if (place.is_pipelined) return place.is_first && options.flash_attention ? graph.masks() / 2 : 0;
-  return place.is_first || !options.flash_attention ? graph.masks() : graph.masks() / 2;
+  const bool is_kept = place.is_pipelined;
+  if (!place.is_first) return is_kept ? 0 : masks_used(graph, options);
+  if (!is_kept) return masks_put_in(graph, options);
+  return options.flash_attention && !puts_in_halves(options) ? masks_used(graph, options) : 0;
+}
+
+/// While the first GPU makes f16 masks of f32 ones.
+double masks_cast(const Graph& graph, const LlamaCppOptions& options, const ComputePlace& place) {
+  if (!place.is_first || place.is_pipelined || !options.flash_attention || puts_in_halves(options)) return 0;
+  return 1.5 * graph.masks() + kMaskRows * graph.row();
 }
 
 double attention(const Graph& graph, const LlamaCppOptions& options, const ComputePlace& place) {
@@ -144,13 +165,19 @@ double attention(const Graph& graph, const LlamaCppOptions& options, const Compu
   return graph.scores() + std::max(graph.latent_rows(), kAttentionRows * graph.row());
 }
 
-/// A matrix copied over, beside the work on it; with several GPUs a second one finds no room in the place of the first.
+/// With several GPUs, or layers that keep a state, a second matrix finds no room in the place of the first, which
+/// smaller results have taken. The fork never showed two.
+bool holds_two_matrices(const Graph& graph, const LlamaCppOptions& options) {
+  if (options.fork == LlamaCppFork::Ik) return false;
+  return options.gpus > 1 || (graph.has_states() && (puts_in_halves(options) || !options.flash_attention));
+}
+
+/// A matrix copied over, beside the work on it.
 double staged_work(const Graph& graph, const LlamaCppOptions& options, const ComputePlace& place) {
   if (place.staged == 0) return 0;
   const auto staged = static_cast<double>(place.staged);
   const double one = graph.masks() / 2 + graph.feed_forward() + staged;
-  const bool has_two = options.gpus > 1 && options.fork == LlamaCppFork::Mainline;
-  return has_two ? std::max(one, 2 * staged + graph.row()) : one;
+  return holds_two_matrices(graph, options) ? std::max(one, 2 * staged + graph.row()) : one;
 }
 
 double output(const Graph& graph, const ComputePlace& place) {
@@ -182,16 +209,14 @@ Bytes compute_buffer(const ModelShape& shape, const LlamaCppOptions& options, co
   if (shape.layers.empty()) return 0;
   const Graph graph(shape, options);
   double peak = masks_beside(graph, options, place) + std::max(attention(graph, options, place), graph.feed_forward());
-  if (place.is_first && options.flash_attention && !place.is_pipelined)
-    peak = std::max(peak, 1.5 * graph.masks() + kMaskRows * graph.row());
-  peak = std::max({peak, staged_work(graph, options, place), output(graph, place)});
+  peak = std::max({peak, masks_cast(graph, options, place), staged_work(graph, options, place), output(graph, place)});
   return saturated(kept_inputs(graph, options, place) + peak);
 }
 
 Bytes host_inputs(const ModelShape& shape, const LlamaCppOptions& options, bool pipelined) {
   if (shape.layers.empty()) return 0;
   const Graph graph(shape, options);
-  return saturated(graph.row() + (pipelined ? kPipelineCopies : 1) * graph.masks());
+  return saturated(graph.row() + (pipelined ? kPipelineCopies : 1) * masks_put_in(graph, options));
 }
 
 }  // namespace dualgpuopt::memory

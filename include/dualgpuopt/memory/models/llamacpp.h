@@ -28,8 +28,10 @@ struct LlamaCppOptions {
                              ///< 2025); before, and in the fork whatever this says, the last.
   std::uint64_t host_expert_layers = 0;  ///< So many first layers keep their experts in host memory (--n-cpu-moe).
   LlamaCppFork fork = LlamaCppFork::Mainline;
-  bool one_output = false;      ///< Logits for one token a sequence only, as servers have it since 2026.
-  bool pipeline = true;         ///< Inputs are kept four times where several GPUs hold everything; CUDA and ROCm do so.
+  bool one_output = false;  ///< Logits for one token a sequence only, as servers have it since 2026.
+  bool pipeline = true;     ///< Inputs are kept four times where several GPUs hold everything; CUDA and ROCm do so.
+  bool half_masks = true;  ///< Flash attention's masks are put in as f16 (pull request 23764, May 2026); before, and in
+                           ///< the fork whatever this says, as f32.
   bool gates_in_place = false;  ///< Builds before b5775 (June 2025), which had no operation of its own for gates.
   bool host_ops_on_gpu = true;  ///< Large batches are worked on by the first GPU even where weights lie in host memory;
                                 ///< false: --no-op-offload.
