@@ -94,7 +94,7 @@ ModelShape read_shape(const Json& config, JsonNumbers& numbers) {
   shape.experts = experts_of(numbers);
   if (numbers.count("kv_lora_rank") > 0)
     shape.latent = {numbers.count("kv_lora_rank"), numbers.count("q_lora_rank"), numbers.count("qk_rope_head_dim")};
-  shape.state_elements = state_elements(state_of(numbers));
+  set_state(shape, state_of(numbers));
   const auto layers = std::min(numbers.required("num_hidden_layers"), most_layers);
   for (std::uint64_t i = 0; i < layers; ++i) shape.layers.push_back(layer_of(config, shape, numbers, i));
   return shape;

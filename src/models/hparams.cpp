@@ -72,6 +72,11 @@ LayerShape layer_of(const ModelShape& shape, JsonNumbers& numbers, std::uint64_t
   return layer;
 }
 
+/// Layers with a state are as wide as all heads of those with attention: 4096, 6144 and 8192 of the published models.
+std::uint64_t heads_width(const ModelShape& shape) {
+  return shape.layers.empty() ? 0 : shape.layers.front().heads * shape.layers.front().key_length;
+}
+
 ModelShape read_shape(const Json& document, JsonNumbers& numbers) {
   ModelShape shape;
   shape.architecture = text_at(document, "arch");
@@ -86,8 +91,6 @@ ModelShape read_shape(const Json& document, JsonNumbers& numbers) {
     shape.experts.shared_feed_forward = shape.experts.feed_forward;
   if (numbers.count("n_lora_kv") > 0)
     shape.latent = {numbers.count("n_lora_kv"), numbers.count("n_lora_q"), numbers.count("n_rot")};
-  shape.state_elements = state_elements({numbers.count("ssm_d_conv"), numbers.count("ssm_d_inner"),
-                                         numbers.count("ssm_d_state"), numbers.count("ssm_n_group")});
   const auto layers = std::min(numbers.required("n_layer"), kMostLayers);
   for (std::uint64_t i = 0; i < layers; ++i) {
     auto layer = layer_of(shape, numbers, i);
@@ -95,6 +98,10 @@ ModelShape read_shape(const Json& document, JsonNumbers& numbers) {
     layer.feed_forward = is_dense ? numbers.at_layer("n_ff", i) : 0;
     shape.layers.push_back(layer);
   }
+  set_state(shape,
+            {numbers.count("ssm_d_conv"), numbers.count("ssm_d_inner"), numbers.count("ssm_d_state"),
+             numbers.count("ssm_n_group")},
+            heads_width(shape));
   return shape;
 }
 

@@ -22,11 +22,20 @@ void add_latent_attention(Matrices& matrices, const ModelShape& shape, const Lay
       {"attn_kv_b", TensorRole::Key, latent.rank, layer.heads * (key_without_rope + layer.value_length)});
 }
 
+/// Queries, keys and values in one matrix, a gate, and the way back (qwen35.cpp and its likes in llama.cpp).
+void add_state(Matrices& matrices, const ModelShape& shape) {
+  matrices.push_back({"attn_qkv", TensorRole::Fused, shape.embedding, shape.state_keys + shape.state_inner});
+  matrices.push_back({"attn_gate", TensorRole::Query, shape.embedding, shape.state_inner});
+  matrices.push_back({"ssm_out", TensorRole::Query, shape.state_inner, shape.embedding});
+}
+
 void add_attention(Matrices& matrices, const ModelShape& shape, const LayerShape& layer) {
+  if (layer.cache == LayerCache::State && shape.state_inner > 0) return add_state(matrices, shape);
   if (shape.latent.rank > 0) {
     add_latent_attention(matrices, shape, layer);
   } else {
-    matrices.push_back({"attn_q", TensorRole::Query, shape.embedding, layer.heads * layer.key_length});
+    const auto queries = layer.heads * layer.key_length * (shape.gated_queries ? 2 : 1);
+    matrices.push_back({"attn_q", TensorRole::Query, shape.embedding, queries});
     matrices.push_back({"attn_k", TensorRole::Key, shape.embedding, layer.kv_heads * layer.key_length});
     matrices.push_back({"attn_v", TensorRole::Value, shape.embedding, layer.kv_heads * layer.value_length});
   }

@@ -6,66 +6,13 @@
 #include <cmath>
 #include <numeric>
 
+#include "models/compute_buffer.h"
 #include "models/saturated.h"
 
 namespace dualgpuopt::memory {
 namespace {
 
 constexpr double kFloat = 4;
-constexpr double kHalf = 2;
-
-/// Activations that live side by side, in rows of the embedding's width; found on published logs.
-constexpr double kAttentionRows = 4;
-constexpr double kLatentRows = 8;
-constexpr double kDenseRows = 2;
-constexpr double kExpertRows = 4;
-constexpr double kLogitRows = 2;
-
-/// The dimensions as floating point: products of them overflow nothing.
-struct Dimensions {
-  Dimensions(const ModelShape& shape, const LlamaCppOptions& options)
-      : width(static_cast<double>(shape.embedding)),
-        vocabulary(static_cast<double>(shape.vocabulary)),
-        heads(static_cast<double>(shape.heads())),
-        batch(static_cast<double>(std::min(options.cache.micro_batch, options.cache.context))),
-        context(static_cast<double>(cache_cells(LayerCache::Full, shape.window, options.cache))) {}
-
-  double width, vocabulary, heads, batch, context;
-};
-
-double inner_activations(const ModelShape& shape, const Dimensions& d) {
-  if (shape.experts.count > 0) {
-    const auto used = static_cast<double>(shape.experts.used);
-    return used * (d.width + 2 * static_cast<double>(shape.experts.feed_forward)) + kExpertRows * d.width;
-  }
-  std::uint64_t widest = 0;
-  for (const auto& layer : shape.layers) widest = std::max(widest, layer.feed_forward);
-  return 2 * static_cast<double>(widest) + kDenseRows * d.width;
-}
-
-/// Keys and values of all heads, expanded for one micro-batch (ik_llama.cpp), or kept latent (llama.cpp).
-double latent_attention(const ModelShape& shape, const LlamaCppOptions& options, const Dimensions& d) {
-  const auto rank = static_cast<double>(shape.latent.rank);
-  const auto rope = static_cast<double>(shape.latent.rope);
-  const double mask = kHalf * d.batch * d.context;
-  if (options.fork == LlamaCppFork::Mainline)
-    return mask + kFloat * d.batch * (d.heads * (2 * rank + rope) + kLatentRows * d.width);
-  const auto& layer = shape.layers.front();
-  const double expanded = kHalf * d.context * d.heads * static_cast<double>(layer.key_length + layer.value_length);
-  return mask + expanded + kFloat * d.batch * (d.heads * (rank + rope) + kLatentRows * d.width);
-}
-
-double attention(const ModelShape& shape, const LlamaCppOptions& options, const Dimensions& d) {
-  if (!options.flash_attention) return kFloat * d.batch * (d.heads * d.context + d.context + kAttentionRows * d.width);
-  if (shape.latent.rank > 0 && options.cache.latent != LatentCache::Expanded)
-    return latent_attention(shape, options, d);
-  return kHalf * d.batch * d.context + kFloat * d.batch * inner_activations(shape, d);
-}
-
-double logits(const LlamaCppOptions& options, const Dimensions& d) {
-  const double rows = options.one_output ? static_cast<double>(options.cache.sequences) : d.batch;
-  return kFloat * (rows * d.vocabulary + d.batch * kLogitRows * d.width);
-}
 
 std::vector<double> cumulative_shares(const LlamaCppOptions& options) {
   auto shares = options.split.empty() ? std::vector<double>(options.gpus, 1.0) : options.split;
@@ -85,12 +32,11 @@ Bytes host_experts(const Model& model, const LlamaCppOptions& options, std::size
 }
 
 /// One of an expert layer's three matrices is copied at a time.
-Bytes staged_experts(const Model& model, const LlamaCppOptions& options) {
-  if (options.fork == LlamaCppFork::Ik) return 0;
-  Bytes largest = 0;
-  for (std::size_t i = 0; i < model.weights.experts.size(); ++i)
-    largest = std::max(largest, host_experts(model, options, i) / 3);
-  return largest;
+Bytes staged_experts(const Model& model, std::size_t layer) { return model.weights.experts[layer] / 3; }
+
+/// A dense layer's largest matrix is one of the feed-forward part's three, which is about a quarter of the layer.
+Bytes staged_dense(const Model& model, std::size_t layer) {
+  return (model.weights.layers[layer] - model.weights.experts[layer]) / 4;
 }
 
 class Plan {
@@ -144,14 +90,40 @@ class Plan {
   }
 
   void add_compute() {
-    const bool is_row = options_.mode == SplitMode::Row;
-    for (auto& need : devices_) {
-      const bool has_output = places_.back() == need.gpu;
-      const bool works = need.layers > 0 || has_output;
-      if (!works || (is_row && need.gpu && *need.gpu != options_.main_gpu)) continue;
-      need.compute =
-          compute_buffer(model_.shape, options_, {has_output, need.gpu == 0U ? staged_experts(model_, options_) : 0});
+    if (options_.gpus == 0) {
+      host().compute = compute_buffer(model_.shape, options_, {.is_gpu = false, .has_output = true});
+      return;
     }
+    const bool pipelined = is_pipelined(model_.shape, options_);
+    host().compute = host_inputs(model_.shape, options_, pipelined);
+    ComputePlace place{.is_pipelined = pipelined, .staged = staged(), .staged_output = staged_output()};
+    for (std::size_t i = 0; i < options_.gpus; ++i) {
+      if (!works(devices_[i], place)) continue;
+      place.has_output = places_.back() == i;
+      devices_[i].compute = compute_buffer(model_.shape, options_, place);
+      place = {.is_first = false, .is_pipelined = pipelined};
+    }
+  }
+
+  /// The largest matrix of a layer that the first GPU takes from host memory to work on.
+  [[nodiscard]] Bytes staged() const {
+    Bytes largest = 0;
+    for (std::size_t i = 0; i < model_.shape.layers.size(); ++i) {
+      const bool experts = stages_experts(model_.shape, options_) && (!places_[i] || i < options_.host_expert_layers);
+      if (experts) largest = std::max(largest, staged_experts(model_, i));
+      if (!places_[i] && stages_weights(options_)) largest = std::max(largest, staged_dense(model_, i));
+    }
+    return largest;
+  }
+
+  [[nodiscard]] Bytes staged_output() const {
+    return places_.back() || options_.one_output || !stages_weights(options_) ? 0 : model_.weights.output;
+  }
+
+  /// Where rows are split, the main GPU alone has a graph.
+  [[nodiscard]] bool works(const DeviceNeed& need, const ComputePlace& place) const {
+    if (options_.mode == SplitMode::Row) return need.gpu == options_.main_gpu;
+    return need.layers > 0 || places_.back() == need.gpu || place.staged > 0;
   }
 
   const Model& model_;
@@ -182,7 +154,8 @@ std::vector<std::optional<std::size_t>> place_layers(std::size_t layers, const L
   std::vector<std::optional<std::size_t>> places(layers + 1);
   const auto wanted = std::min<std::uint64_t>(options.gpu_layers.value_or(layers + 1), layers + 1);
   if (options.gpus == 0 || wanted == 0) return places;
-  const auto first = wanted >= layers ? 0 : layers - wanted;
+  const bool has_output = wanted > layers || (options.output_first && options.fork == LlamaCppFork::Mainline);
+  const auto first = layers + (has_output ? 1 : 0) - wanted;
   const auto shares = cumulative_shares(options);
   for (std::size_t i = first; i <= layers && i - first < wanted; ++i) {
     const double at = static_cast<double>(i - first) / static_cast<double>(wanted);
@@ -190,13 +163,6 @@ std::vector<std::optional<std::size_t>> place_layers(std::size_t layers, const L
     places[i] = std::min(gpu, options.gpus - 1);
   }
   return places;
-}
-
-Bytes compute_buffer(const ModelShape& shape, const LlamaCppOptions& options, const ComputePlace& place) {
-  if (shape.layers.empty()) return 0;
-  const Dimensions dimensions(shape, options);
-  const double graph = attention(shape, options, dimensions) + static_cast<double>(place.staged_experts);
-  return saturated(place.has_output ? std::max(graph, logits(options, dimensions)) : graph);
 }
 
 std::vector<DeviceNeed> llamacpp_need(const Model& model, const LlamaCppOptions& options) {

@@ -66,6 +66,22 @@ double elements_of(const GgufTensor& tensor) {
   return elements;
 }
 
+double all_elements(const ModelShape& shape) {
+  double elements = 2 * static_cast<double>(shape.vocabulary) * static_cast<double>(shape.embedding);
+  for (const auto& layer : shape.layers) {
+    for (const auto& matrix : layer_matrices(shape, layer)) elements += matrix.elements();
+  }
+  return elements;
+}
+
+/// A mixture that is not known has its average, where the file's size is known.
+Result<Quantisation> types_of(const ModelShape& shape, const WeightHints& hints) {
+  auto types = Quantisation::parse(hints.file_type);
+  if (types || !hints.file_bytes) return types;
+  return Quantisation::uniform(static_cast<double>(*hints.file_bytes) /
+                               std::max(hints.parameters.value_or(all_elements(shape)), 1.0));
+}
+
 Bytes whole(double bytes) { return saturated(std::round(bytes)); }
 
 }  // namespace
@@ -101,7 +117,7 @@ ModelWeights fitted(ModelWeights weights, std::size_t layers) {
 }
 
 Result<ModelWeights> weights_of(const ModelShape& shape, const WeightHints& hints) {
-  const auto types = Quantisation::parse(hints.file_type);
+  const auto types = types_of(shape, hints);
   if (!types) return fail(types.error());
   ModelWeights weights;
   weights.is_estimate = true;

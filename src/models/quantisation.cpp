@@ -4,18 +4,30 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 namespace dualgpuopt::memory {
 namespace {
 
-/// "Q4_K - Medium" becomes "q4_k_m", "IQ3_K - 3.4325 bpw" "iq3_k", "Q8_0_R8" "q8_0".
+/// What stands before the name where llama.cpp guesses, and where a publisher mixes formats its own way.
+std::string_view without_prefix(std::string_view file_type) {
+  for (const std::string_view prefix : {"(guessed) ", "all ", "~", "UD-"}) {
+    if (file_type.starts_with(prefix)) file_type.remove_prefix(prefix.size());
+  }
+  return file_type;
+}
+
+/// "Q4_K - Medium" becomes "q4_k_m", "IQ3_K - 3.4325 bpw" "iq3_k", "Q8_0_R8" "q8_0", "all F32" "f32".
 std::string mixture_name(std::string_view file_type) {
+  file_type = without_prefix(file_type);
   std::string name;
-  for (const char c : file_type.substr(file_type.starts_with('~') ? 1 : 0, file_type.find_first_of(" -"))) {
+  for (const char c : file_type.substr(0, file_type.find_first_of(" -"))) {
     name += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
+  if (name.ends_with("_xl")) name.resize(name.size() - 3);
   if (const auto repacked = name.rfind("_r"); repacked != std::string::npos && repacked + 3 >= name.size()) {
     name.resize(repacked);
   }
@@ -33,7 +45,9 @@ struct ForkType {
 constexpr std::array kForkTypes{
     ForkType{"iq2_k", 76},   ForkType{"iq3_k", 110},  ForkType{"iq4_k", 144},   ForkType{"iq5_k", 176},
     ForkType{"iq6_k", 212},  ForkType{"iq4_ks", 136}, ForkType{"iq4_kss", 128}, ForkType{"iq2_ks", 70},
-    ForkType{"iq5_ks", 168}, ForkType{"iq2_bn", 64},  ForkType{"iq1_bn", 52},
+    ForkType{"iq5_ks", 168}, ForkType{"iq2_bn", 64},  ForkType{"iq1_bn", 52},   ForkType{"iq3_ks", 102},
+    ForkType{"iq2_kl", 86},  ForkType{"iq1_kt", 56},  ForkType{"iq2_kt", 68},   ForkType{"iq3_kt", 100},
+    ForkType{"iq4_kt", 128}, ForkType{"q6_0", 208},   ForkType{"q8_kv", 256},
 };
 
 std::optional<TensorType> base_of(std::string_view mixture) {
@@ -43,7 +57,7 @@ std::optional<TensorType> base_of(std::string_view mixture) {
     name.remove_suffix(2);
   }
   if (name == "iq2_m") name = "iq2_s";
-  if (name == "iq3_m") name = "iq3_s";
+  if (name == "iq3_m" || name == "iq3_xs") name = "iq3_s";
   if (name == "q2_k_s") name = "q2_k";
   if (const auto type = tensor_type(name)) return type;
   const auto* const fork =
@@ -58,6 +72,15 @@ bool gets_more_bits(const Quantisation::Place& at) {
   return at.layer < eighth || at.layer >= 7 * at.layers / 8 || (at.layer - eighth) % 3 == 2;
 }
 
+/// The number of "5.25 bpw".
+std::optional<double> bits_for_each_weight(const std::string& file_type) {
+  const auto unit = file_type.find(" bpw");
+  if (unit == std::string::npos) return std::nullopt;
+  const auto number = file_type.find_last_of(' ', unit == 0 ? 0 : unit - 1);
+  const double bits = std::atof(file_type.c_str() + (number == std::string::npos ? 0 : number));
+  return bits > 0 && bits <= 64 ? std::optional(bits) : std::nullopt;
+}
+
 TensorType named(std::string_view name) { return *tensor_type(name); }
 
 bool is_one_format(const TensorType& type) {
@@ -70,15 +93,22 @@ Result<Quantisation> Quantisation::parse(const std::string& file_type) {
   const auto mixture = file_type.empty() ? "f16" : mixture_name(file_type);
   const auto base = base_of(mixture);
   if (base) return Quantisation(*base, mixture);
+  if (const auto bits = bits_for_each_weight(file_type)) return uniform(*bits / 8);
   return fail(
       ErrorCode::InvalidArgument,
       fmt::format("the file type \"{}\" is not known: expected one as llama.cpp prints it, such as Q4_K_M, Q8_0 or F16",
                   file_type));
 }
 
+Quantisation Quantisation::uniform(double bytes) {
+  Quantisation types(named("f32"), "");
+  types.uniform_ = bytes;
+  return types;
+}
+
 double Quantisation::bytes_per_element(TensorRole role, const Place& place) const {
   if (role == TensorRole::Other) return sizeof(float);
-  return type_of(role, place).bytes_per_element();
+  return uniform_ ? *uniform_ : type_of(role, place).bytes_per_element();
 }
 
 TensorType Quantisation::type_of(TensorRole role, const Place& at) const {
@@ -100,6 +130,10 @@ TensorType Quantisation::type_of(TensorRole role, const Place& at) const {
     if (mixture_ == "q4_k_s" && at.layer < at.layers / 8) return named("q5_k");
     if (mixture_ == "q5_k_s" && at.layer < at.layers / 8) return named("q6_k");
     if (is_medium && gets_more_bits(at)) return named("q6_k");
+  }
+  if (role == TensorRole::Fused) {
+    if (mixture_ == "q3_k_m" || mixture_ == "q3_k_l") return named("q4_k");
+    if (is_medium) return named(mixture_ == "q4_k_m" ? "q5_k" : "q6_k");
   }
   if (role == TensorRole::AttentionOutput) {
     if (mixture_ == "q2_k") return named("q3_k");

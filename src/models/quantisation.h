@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "dualgpuopt/memory/core/error.h"
@@ -9,13 +10,16 @@
 
 namespace dualgpuopt::memory {
 
-enum class TensorRole { Embedding, Output, Query, Key, Value, AttentionOutput, Gate, Up, Down, Other };
+enum class TensorRole { Embedding, Output, Query, Key, Value, Fused, AttentionOutput, Gate, Up, Down, Other };
 
 /// The mixture behind a file type such as "Q4_K - Medium" (as logs print it) or "q4_k_m" (as file names have it).
 class Quantisation {
  public:
   /// Error: InvalidArgument when the name is not known.
   [[nodiscard]] static Result<Quantisation> parse(const std::string& file_type);
+
+  /// All matrices alike, for a mixture of which the size alone is known; in bytes of one element.
+  [[nodiscard]] static Quantisation uniform(double bytes);
 
   struct Place {
     std::uint64_t layer = 0;
@@ -31,6 +35,7 @@ class Quantisation {
   [[nodiscard]] TensorType type_of(TensorRole role, const Place& place) const;
 
   TensorType base_;
+  std::optional<double> uniform_;
   std::string mixture_;  ///< "q4_k_m"; for files of one format its name.
 };
 

@@ -7,7 +7,10 @@
 namespace dualgpuopt::memory {
 namespace {
 
+// Of every published model with gated delta nets.
 constexpr std::uint64_t kCustomaryGroups = 16;
+constexpr std::uint64_t kCustomaryKernel = 4;
+constexpr std::uint64_t kCustomaryState = 128;
 
 struct Window {
   std::string_view architecture;
@@ -24,6 +27,17 @@ std::uint64_t state_elements(const StateShape& shape) {
   if (shape.inner == 0 || shape.convolution == 0) return 0;
   const auto groups = shape.groups == 0 ? kCustomaryGroups : shape.groups;
   return (shape.convolution - 1) * (shape.inner + 2 * groups * shape.state) + shape.state * shape.inner;
+}
+
+void set_state(ModelShape& shape, StateShape state, std::uint64_t customary_inner) {
+  if (customary_attention_interval(shape.architecture) > 0) {
+    if (state.inner == 0) state = {kCustomaryKernel, customary_inner, kCustomaryState, kCustomaryGroups};
+    if (state.groups == 0) state.groups = kCustomaryGroups;
+    shape.state_inner = state.inner;
+    shape.state_keys = 2 * state.groups * state.state;
+    shape.gated_queries = true;
+  }
+  shape.state_elements = state_elements(state);
 }
 
 std::uint64_t customary_attention_interval(const std::string& architecture) {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "dualgpuopt/memory/models/model_shape.h"
+
 namespace dualgpuopt::memory {
 
 /// Of a layer with a recurrent state (Mamba, gated delta net).
@@ -17,6 +19,9 @@ struct StateShape {
 /// Elements that one sequence keeps in one such layer: the convolution's past inputs and the state
 /// (llama-hparams.cpp, n_embd_r and n_embd_s).
 [[nodiscard]] std::uint64_t state_elements(const StateShape& shape);
+
+/// Fills in what the state of such a model's layers decides. Without an inner width `customary_inner` is taken.
+void set_state(ModelShape& shape, StateShape state, std::uint64_t customary_inner = 0);
 
 /// Of so many layers in a row the last has attention and the others a state; 0: all have attention.
 [[nodiscard]] std::uint64_t customary_attention_interval(const std::string& architecture);

@@ -19,7 +19,8 @@ constexpr std::array kTypes{
     TensorType{"iq4_xs", 23, 256, 136}, TensorType{"i8", 24, 1, 1},         TensorType{"i16", 25, 1, 2},
     TensorType{"i32", 26, 1, 4},        TensorType{"i64", 27, 1, 8},        TensorType{"f64", 28, 1, 8},
     TensorType{"iq1_m", 29, 256, 56},   TensorType{"bf16", 30, 1, 2},       TensorType{"tq1_0", 34, 256, 54},
-    TensorType{"tq2_0", 35, 256, 66},   TensorType{"mxfp4", 39, 32, 17},
+    TensorType{"tq2_0", 35, 256, 66},   TensorType{"mxfp4", 39, 32, 17},    TensorType{"nvfp4", 40, 64, 36},
+    TensorType{"q1_0", 41, 128, 18},
 };
 
 bool is_same_word(std::string_view a, std::string_view b) {

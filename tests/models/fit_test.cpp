@@ -26,6 +26,8 @@ TEST(Fit, SaysHowMuchIsMissing) {
 TEST(Fit, AsksNothingOfAGpuThatIsNotUsed) {
   auto options = with_context(8192);
   options.gpu_layers = 0;
+  EXPECT_FALSE(fits(testing::llama3_8b(), options, {{0}})) << "it works on large batches";
+  options.host_ops_on_gpu = false;
   EXPECT_TRUE(fits(testing::llama3_8b(), options, {{0}}));
 }
 
@@ -51,6 +53,8 @@ TEST(Fit, FindsTheMostLayers) {
   options.gpu_layers = *layers + 1;
   EXPECT_FALSE(fits(model, options, room));
   EXPECT_EQ(most_gpu_layers(model, options, {{80_GiB}}), 33U);
+  EXPECT_EQ(most_gpu_layers(model, options, {{0}}), std::nullopt);
+  options.host_ops_on_gpu = false;
   EXPECT_EQ(most_gpu_layers(model, options, {{0}}), 0U);
 }
 

@@ -43,6 +43,18 @@ TEST(LayerMatrices, CompressLatentAttention) {
   EXPECT_EQ(elements(matrices, "attn_k"), 0);
 }
 
+TEST(LayerMatrices, AreOthersInLayersWithAState) {
+  const auto model = parse_hparams(R"({"arch": "qwen35", "n_layer": 64, "n_embd": 5120, "n_head": 24, "n_head_kv": 4,
+    "n_embd_head_k": 256, "n_embd_head_v": 256, "n_ff": 17408, "n_vocab": 248320, "file_type": "Q8_0"})");
+  ASSERT_TRUE(model);
+  const auto with_state = layer_matrices(model->shape, model->shape.layers[0]);
+  EXPECT_EQ(elements(with_state, "attn_qkv"), 5120.0 * (2 * 16 * 128 + 6144));
+  EXPECT_EQ(elements(with_state, "attn_q"), 0);
+  const auto with_attention = layer_matrices(model->shape, model->shape.layers[3]);
+  EXPECT_EQ(elements(with_attention, "attn_q"), 2 * 5120.0 * 24 * 256) << "with a gate for each head";
+  EXPECT_EQ(elements(with_attention, "attn_qkv"), 0);
+}
+
 TEST(LayerMatrices, AddUpToThePublishedNumberOfParameters) {
   EXPECT_NEAR(testing::llama3_8b().weights.parameters / 1e9, 8.03, 0.005);
   EXPECT_NEAR(testing::qwen3_235b().weights.parameters / 1e9, 235.1, 0.2);

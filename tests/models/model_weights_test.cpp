@@ -50,6 +50,24 @@ TEST(ModelWeights, AreEstimatedAsLogsPrintThem) {
   EXPECT_NEAR(mib(testing::deepseek_r1().weights.in_file()), 664.3 * 1024, 0.002 * 664.3 * 1024);
 }
 
+TEST(ModelWeights, OfLayersWithAState) {
+  const auto model = parse_hparams(R"({"arch": "qwen35", "n_layer": 64, "n_embd": 5120, "n_head": 24, "n_head_kv": 4,
+    "n_embd_head_k": 256, "n_embd_head_v": 256, "n_ff": 17408, "n_vocab": 248320, "file_type": "Q5_K_M"})");
+  ASSERT_TRUE(model);
+  const auto on_gpu = static_cast<double>(model->weights.all_layers() + model->weights.output) / (1 << 20);
+  EXPECT_NEAR(on_gpu, 17761.91, 0.02 * 17761.91) << "as printed";
+  EXPECT_NEAR(48 * 4.0 * static_cast<double>(model->shape.state_elements) / (1 << 20), 149.62, 0.01) << "as printed";
+}
+
+TEST(ModelWeights, OfATypeThatIsNotKnownAreTheFilesAverage) {
+  const auto shape = testing::llama3_8b().shape;
+  EXPECT_FALSE(weights_of(shape, {"unknown, may not work", std::nullopt, std::nullopt}));
+  const auto weights = weights_of(shape, {"unknown, may not work", Bytes{8} << 30, 8.03e9});
+  ASSERT_TRUE(weights);
+  EXPECT_NEAR(mib(weights->in_file()), 8192, 1);
+  EXPECT_NEAR(mib(weights->input), 8192.0 * 128256 * 4096 / 8.03e9, 1);
+}
+
 TEST(ModelWeights, AreScaledToTheFile) {
   const auto shape = testing::llama3_8b().shape;
   const auto weights = weights_of(shape, {"Q4_K_M", Bytes{5} << 30, std::nullopt});

@@ -18,12 +18,27 @@ TEST(Quantisation, TakesTheNamesOfLogsAndOfFiles) {
   for (const auto* name : {"Q9", "unknown, may not work", "4"}) EXPECT_FALSE(Quantisation::parse(name)) << name;
 }
 
+TEST(Quantisation, TakesPrefixesAndFormatsOfForks) {
+  EXPECT_EQ(bytes("all F32", TensorRole::Query), 4);
+  EXPECT_EQ(bytes("(guessed) all F32", TensorRole::Query), 4);
+  EXPECT_EQ(bytes("(guessed) Q8_0", TensorRole::Query), 1.0625);
+  EXPECT_EQ(bytes("UD-Q4_K_XL", TensorRole::Query), 0.5625);
+  EXPECT_EQ(bytes("NVFP4", TensorRole::Query), 36.0 / 64);
+  EXPECT_EQ(bytes("IQ2_KT - 2.125 bpw", TensorRole::Query), 2.125 / 8);
+  EXPECT_EQ(bytes("IQ9_NEW - 3.5 bpw", TensorRole::Query), 3.5 / 8) << "as it says";
+  for (const auto* name : {" bpw", "X bpw", "X - -1 bpw", "X - 1e9 bpw"})
+    EXPECT_FALSE(Quantisation::parse(name)) << name;
+}
+
 TEST(Quantisation, GivesSomeTensorsMoreBits) {
   const Quantisation::Place first{0, 32, 4, 0};
   const Quantisation::Place fifth{4, 32, 4, 0};
   EXPECT_EQ(bytes("Q4_K_M", TensorRole::Query, first), 0.5625);
   EXPECT_EQ(bytes("Q4_K_M", TensorRole::Down, first), 210.0 / 256) << "the first eighth in q6_k";
   EXPECT_EQ(bytes("Q4_K_M", TensorRole::Down, fifth), 0.5625);
+  EXPECT_EQ(bytes("Q4_K_M", TensorRole::Fused), 176.0 / 256) << "q5_k";
+  EXPECT_EQ(bytes("Q5_K_M", TensorRole::Fused), 210.0 / 256);
+  EXPECT_EQ(bytes("Q3_K_L", TensorRole::Fused), 0.5625);
   EXPECT_EQ(bytes("Q4_K_M", TensorRole::Output), 210.0 / 256);
   EXPECT_EQ(bytes("Q8_0", TensorRole::Output), 1.0625);
   EXPECT_EQ(bytes("Q4_K_M", TensorRole::Other), 4) << "norms stay in f32";

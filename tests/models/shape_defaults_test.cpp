@@ -12,6 +12,23 @@ TEST(ShapeDefaults, OfARecurrentState) {
   EXPECT_EQ(state_elements({}), 0U);
 }
 
+TEST(ShapeDefaults, OfAStateThatIsNotTold) {
+  ModelShape shape;
+  shape.architecture = "qwen35";
+  set_state(shape, {}, 6144);
+  EXPECT_EQ(shape.state_elements, state_elements({4, 6144, 128, 16}));
+  EXPECT_EQ(shape.state_inner, 6144U);
+  EXPECT_EQ(shape.state_keys, 2U * 16 * 128);
+  EXPECT_TRUE(shape.gated_queries);
+  set_state(shape, {4, 8192, 128, 0}, 6144);
+  EXPECT_EQ(shape.state_inner, 8192U) << "as told";
+  ModelShape other;
+  other.architecture = "llama";
+  set_state(other, {}, 4096);
+  EXPECT_EQ(other.state_elements, 0U);
+  EXPECT_FALSE(other.gated_queries);
+}
+
 TEST(ShapeDefaults, OfWindowsAndIntervals) {
   EXPECT_EQ(customary_window("gpt-oss"), 128U);
   EXPECT_EQ(customary_window("llama"), 0U);

@@ -24,10 +24,11 @@ inline Model deepseek_r1() {
 }
 
 /// Qwen 3 235B A22B.
-inline Model qwen3_235b() {
+inline Model qwen3_235b(const std::string& file_type = "Q8_0") {
   return *parse_hparams(R"({"arch": "qwen3moe", "n_layer": 94, "n_embd": 4096, "n_head": 64, "n_head_kv": 4,
     "n_embd_head_k": 128, "n_embd_head_v": 128, "n_ff": 12288, "n_ff_exp": 1536, "n_vocab": 151936, "n_expert": 128,
-    "n_expert_used": 8, "file_type": "Q8_0"})");
+    "n_expert_used": 8, "file_type": ")" +
+                        file_type + "\"}");
 }
 
 }  // namespace dualgpuopt::memory::testing

@@ -24,9 +24,18 @@ struct LlamaCppOptions {
   SplitMode mode = SplitMode::Layer;
   std::size_t main_gpu = 0;
   std::optional<std::uint64_t> gpu_layers;  ///< -ngl; the output counts as one more layer. Empty: all.
-  std::uint64_t host_expert_layers = 0;     ///< So many first layers keep their experts in host memory (--n-cpu-moe).
+  bool output_first = true;  ///< Of gpu_layers the output is the first to go to a GPU (pull request 18148, December
+                             ///< 2025); before, and in the fork whatever this says, the last.
+  std::uint64_t host_expert_layers = 0;  ///< So many first layers keep their experts in host memory (--n-cpu-moe).
   LlamaCppFork fork = LlamaCppFork::Mainline;
   bool one_output = false;  ///< Logits for one token a sequence only, as servers have it since 2026.
+  bool pipeline = true;     ///< Inputs are kept four times where several GPUs hold everything; CUDA and ROCm do so.
+  bool half_masks = true;  ///< Flash attention's masks are put in as f16 (pull request 23764, May 2026); before, and in
+                           ///< the fork whatever this says, as f32.
+  bool gates_in_place = false;  ///< Builds before b5775 (June 2025), which had no operation of its own for gates.
+  bool host_ops_on_gpu = true;  ///< Large batches are worked on by the first GPU even where weights lie in host memory;
+                                ///< false: --no-op-offload.
+  std::optional<Bytes> attention_limit;  ///< ik_llama.cpp's -amb; 0: none. Empty: 512 MiB, as its guides have it.
 
   /// InvalidArgument, naming the option, for a context or micro-batch of 0, a split of another length than the GPUs or
   /// with negative or no shares, and a main GPU that there is not.
@@ -40,7 +49,7 @@ struct DeviceNeed {
   Bytes weights = 0;
   Bytes kv_cache = 0;
   Bytes state = 0;    ///< Of recurrent layers.
-  Bytes compute = 0;  ///< Scratch for the largest graph. The least sure part: within a quarter in four of five logs.
+  Bytes compute = 0;  ///< Scratch for the largest graph, the least sure part. Host memory beside GPUs: its inputs.
   Bytes output = 0;   ///< Logits, with llama.cpp in host memory.
   Bytes slack = 0;    ///< What an allocator rounds up; none with llama.cpp, which has few large buffers.
 
@@ -53,13 +62,6 @@ inline constexpr Bytes kTypicalContextOverhead = Bytes{300} << 20;
 
 /// The GPUs in order, then host memory. Formulas and their sources: docs/model-memory.md. `options` must be valid.
 [[nodiscard]] std::vector<DeviceNeed> llamacpp_need(const Model& model, const LlamaCppOptions& options);
-
-/// Scratch on a device with such options: see docs/model-memory.md.
-struct ComputePlace {
-  bool has_output = false;
-  Bytes staged_experts = 0;  ///< Of experts in host memory, copied over for large batches.
-};
-[[nodiscard]] Bytes compute_buffer(const ModelShape& shape, const LlamaCppOptions& options, const ComputePlace& place);
 
 /// The device of each layer, and of the output last; empty: host memory.
 [[nodiscard]] std::vector<std::optional<std::size_t>> place_layers(std::size_t layers, const LlamaCppOptions& options);

@@ -40,7 +40,8 @@ struct WeightHints {
 };
 
 /// An estimate from the shape: each tensor's type follows the rules of llama.cpp's quantisation
-/// (llama-quant.cpp, llama_tensor_get_type). Error: InvalidArgument for a file type that is not known.
+/// (llama-quant.cpp, llama_tensor_get_type). Error: InvalidArgument for a file type that is not known of a file whose
+/// size is not known either.
 [[nodiscard]] Result<ModelWeights> weights_of(const ModelShape& shape, const WeightHints& hints);
 
 }  // namespace dualgpuopt::memory
