@@ -51,6 +51,10 @@ def arguments(record: dict[str, Any], gpus: int) -> list[str]:
         words += ["--gpu-layers", offloaded.split("/")[0]]
     if record.get("mla_attn") is not None:
         words += ["--mla", str(record["mla_attn"])]
+    if record.get("attn_max_b") is not None:
+        words += ["--amb", str(record["attn_max_b"])]
+    if any(name.startswith(("Vulkan", "Metal", "MTL")) for name in gpu_names(record)):
+        words += ["--no-pipeline"]
     if record["engine"].startswith("ik_"):
         words += ["--runtime-version", "ik"]
     elif record.get("build"):

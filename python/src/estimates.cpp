@@ -29,39 +29,13 @@ std::vector<std::string> explain_oom(std::string_view text) {
 
 Result<std::string> answer(const std::string& runtime, const EstimateRequest& request) {
   const Outside outside;
-  if (runtime == "llama.cpp")
-    return estimate_llamacpp(request).map([](const auto& estimate) { return to_json(estimate); });
-  if (runtime == "vllm") return estimate_vllm(request).map([](const auto& estimate) { return to_json(estimate); });
-  return fail(ErrorCode::InvalidArgument, "the runtime is \"" + runtime + "\"; expected llama.cpp or vllm");
-}
-
-EstimateRequest request(std::string model, std::string hparams, std::uint64_t context, std::uint64_t parallel,
-                        std::uint64_t micro_batch, std::string key_type, std::string value_type, std::string gpus,
-                        std::string split, bool split_rows, std::size_t main_gpu,
-                        std::optional<std::uint64_t> gpu_layers, bool cpu_moe, std::uint64_t host_expert_layers,
-                        bool flash_attention, bool full_window, bool unified, std::optional<int> latent,
-                        std::string version, double utilization, std::uint64_t batched_tokens) {
-  return {std::move(model),
-          std::move(hparams),
-          context,
-          parallel,
-          micro_batch,
-          std::move(key_type),
-          std::move(value_type),
-          std::move(gpus),
-          std::move(split),
-          split_rows,
-          main_gpu,
-          gpu_layers,
-          cpu_moe,
-          host_expert_layers,
-          flash_attention,
-          full_window,
-          unified,
-          latent,
-          std::move(version),
-          utilization,
-          batched_tokens};
+  const auto as_json = [](const auto& estimate) { return to_json(estimate); };
+  if (runtime == "llama.cpp") return estimate_llamacpp(request).map(as_json);
+  if (runtime == "vllm") return estimate_vllm(request).map(as_json);
+  if (runtime == "transformers") return estimate_transformers(request).map(as_json);
+  if (runtime == "training") return estimate_training(request).map(as_json);
+  return fail(ErrorCode::InvalidArgument,
+              "runtime: \"" + runtime + "\" is not known; expected llama.cpp, vllm, transformers or training");
 }
 
 /// (JSON or None, whether a file is missing, why there is none).
@@ -71,15 +45,49 @@ nb::tuple estimate(const std::string& runtime, const EstimateRequest& request) {
   return nb::make_tuple(nb::none(), text.error().code() == ErrorCode::NotFound, text.error().describe());
 }
 
+/// A request is made empty and filled field by field, each by the name that it has in C++.
+void bind_request(nb::module_& module) {
+  using Request = EstimateRequest;
+  nb::class_<Request>(module, "EstimateRequest")
+      .def(nb::init<>())
+      .def_rw("model", &Request::model)
+      .def_rw("hparams", &Request::hparams)
+      .def_rw("context", &Request::context)
+      .def_rw("parallel", &Request::parallel)
+      .def_rw("micro_batch", &Request::micro_batch)
+      .def_rw("key_type", &Request::key_type)
+      .def_rw("value_type", &Request::value_type)
+      .def_rw("gpus", &Request::gpus)
+      .def_rw("split", &Request::split)
+      .def_rw("split_rows", &Request::split_rows)
+      .def_rw("main_gpu", &Request::main_gpu)
+      .def_rw("gpu_layers", &Request::gpu_layers, nb::for_setter(nb::arg().none()))
+      .def_rw("cpu_moe", &Request::cpu_moe)
+      .def_rw("host_expert_layers", &Request::host_expert_layers)
+      .def_rw("flash_attention", &Request::flash_attention)
+      .def_rw("full_window", &Request::full_window)
+      .def_rw("unified", &Request::unified)
+      .def_rw("latent", &Request::latent, nb::for_setter(nb::arg().none()))
+      .def_rw("attention_limit", &Request::attention_limit, nb::for_setter(nb::arg().none()))
+      .def_rw("host_ops_on_gpu", &Request::host_ops_on_gpu)
+      .def_rw("pipeline", &Request::pipeline)
+      .def_rw("version", &Request::version)
+      .def_rw("utilization", &Request::utilization)
+      .def_rw("batched_tokens", &Request::batched_tokens)
+      .def_rw("weight_type", &Request::weight_type)
+      .def_rw("optimizer", &Request::optimizer)
+      .def_rw("precision", &Request::precision)
+      .def_rw("sharding", &Request::sharding)
+      .def_rw("checkpointing", &Request::checkpointing)
+      .def_rw("accumulation", &Request::accumulation)
+      .def_rw("lora_rank", &Request::lora_rank);
+}
+
 }  // namespace
 
 void bind_estimates(nb::module_& module) {
   module.def("explain_oom", &explain_oom, "text"_a);
-  nb::class_<EstimateRequest>(module, "EstimateRequest")
-      .def(nb::new_(&request), "model"_a, "hparams"_a, "context"_a, "parallel"_a, "micro_batch"_a, "key_type"_a,
-           "value_type"_a, "gpus"_a, "split"_a, "split_rows"_a, "main_gpu"_a, "gpu_layers"_a.none(), "cpu_moe"_a,
-           "host_expert_layers"_a, "flash_attention"_a, "full_window"_a, "unified"_a, "latent"_a.none(), "version"_a,
-           "utilization"_a, "batched_tokens"_a);
+  bind_request(module);
   module.def("estimate", &estimate, "runtime"_a, "request"_a);
 }
 

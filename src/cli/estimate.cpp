@@ -66,6 +66,11 @@ void add_llamacpp(CLI::App& command, const Options& options) {
   group->add_flag("--swa-full", options->request.full_window, "Sliding-window layers keep the whole context");
   group->add_flag("--kv-unified", options->request.unified, "Sequences share the context");
   group->add_option("--mla", options->request.latent, "0 to 3: how latent attention is kept")->check(CLI::Range(0, 3));
+  group->add_option("--amb", options->request.attention_limit,
+                    "MiB of scores at once, as -amb of ik_llama.cpp; 0: all");
+  group->add_flag("!--no-op-offload", options->request.host_ops_on_gpu,
+                  "Weights in host memory are not copied to a GPU for large batches");
+  group->add_flag("!--no-pipeline", options->request.pipeline, "For backends that keep no copies of inputs, as Vulkan");
   group->add_option("--runtime-version", options->request.version, "A build such as b5400, or ik for ik_llama.cpp");
 }
 

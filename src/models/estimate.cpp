@@ -10,16 +10,24 @@
 namespace dualgpuopt::memory {
 namespace {
 
-/// Builds of llama.cpp from which on a cache is kept otherwise: latent attention (pull request 12801), caches for
-/// windows (13194), latent keys without values (19067).
-constexpr std::uint64_t kLatentKeysAndValues = 5146;
-constexpr std::uint64_t kWindows = 5432;
-constexpr std::uint64_t kLatentKeysOnly = 7830;
+/// Builds of llama.cpp from which on something is kept or computed otherwise, by pull request.
+constexpr std::uint64_t kLatentKeysAndValues = 5146;  // 12801
+constexpr std::uint64_t kWindows = 5432;              // 13194
+constexpr std::uint64_t kGates = 5775;                // 14158
+constexpr std::uint64_t kOutputFirst = 7470;          // 18148
+constexpr std::uint64_t kLatentKeysOnly = 7830;       // 19067
+constexpr std::uint64_t kHalfMasks = 9400;            // 23764
+constexpr std::uint64_t kOneOutput = 9470;            // 23861
 
-void apply_build(std::uint64_t build, KvCacheOptions& cache) {
+void apply_build(std::uint64_t build, LlamaCppOptions& options) {
+  auto& cache = options.cache;
   if (build < kWindows) cache.full_window = true;
   if (build < kLatentKeysOnly) cache.latent = LatentCache::KeyAndValue;
   if (build < kLatentKeysAndValues) cache.latent = LatentCache::Expanded;
+  options.gates_in_place = build < kGates;
+  options.output_first = build >= kOutputFirst;
+  options.half_masks = build >= kHalfMasks;
+  options.one_output = build >= kOneOutput;
 }
 
 /// "b5400", "build: 5400 (33eff402)" and the like, or "ik".
@@ -38,9 +46,11 @@ Result<void> apply_version(const std::string& version, LlamaCppOptions& options)
         fmt::format("runtime_version: \"{}\" is not known; expected a build such as b5400, or ik for ik_llama.cpp",
                     version));
   }
-  apply_build(build, options.cache);
+  apply_build(build, options);
   return {};
 }
+
+constexpr std::uint64_t kMostMebibytes = std::uint64_t{1} << 40;
 
 LatentCache latent_cache(int mode) {
   if (mode == 0) return LatentCache::Expanded;
@@ -69,6 +79,9 @@ Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model
   options.main_gpu = given.main_gpu;
   options.gpu_layers = given.gpu_layers;
   options.host_expert_layers = given.cpu_moe ? model.shape.layers.size() : given.host_expert_layers;
+  options.host_ops_on_gpu = given.host_ops_on_gpu;
+  options.pipeline = given.pipeline;
+  if (given.attention_limit) options.attention_limit = std::min(*given.attention_limit, kMostMebibytes) << 20;
   if (auto applied = apply_version(given.version, options); !applied) return fail(std::move(applied.error()));
   if (given.latent) options.cache.latent = latent_cache(*given.latent);
   if (auto valid = options.validate(); !valid) return fail(std::move(valid.error()));

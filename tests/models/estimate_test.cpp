@@ -70,6 +70,32 @@ TEST_F(EstimateTest, KnowsTheBuilds) {
   EXPECT_THAT(refusal(), HasSubstr("runtime_version: \"new\""));
 }
 
+TEST_F(EstimateTest, ComputesAsTheBuildDoes) {
+  const auto options_of = [&](const std::string& version) {
+    request_.version = version;
+    return estimate_llamacpp(request_)->options;
+  };
+  EXPECT_TRUE(options_of("b5700").gates_in_place);
+  EXPECT_FALSE(options_of("b6000").gates_in_place);
+  EXPECT_FALSE(options_of("b7469").output_first);
+  EXPECT_TRUE(options_of("b7470").output_first);
+  EXPECT_FALSE(options_of("b9000").half_masks);
+  EXPECT_TRUE(options_of("b9500").half_masks);
+  EXPECT_TRUE(options_of("b9500").one_output);
+}
+
+TEST_F(EstimateTest, TakesWhatLimitsTheScratch) {
+  request_.attention_limit = 512;
+  request_.host_ops_on_gpu = false;
+  request_.pipeline = false;
+  const auto options = estimate_llamacpp(request_)->options;
+  EXPECT_EQ(options.attention_limit, Bytes{512} << 20);
+  EXPECT_FALSE(options.host_ops_on_gpu);
+  EXPECT_FALSE(options.pipeline);
+  request_.attention_limit = ~std::uint64_t{0};
+  EXPECT_GT(*estimate_llamacpp(request_)->options.attention_limit, Bytes{1} << 59) << "no overflow";
+}
+
 TEST_F(EstimateTest, NamesTheFieldThatIsWrong) {
   request_.gpus = "many";
   EXPECT_THAT(refusal(), HasSubstr("gpus: "));

@@ -53,7 +53,8 @@ def test_says_whether_it_fits(hparams: Path) -> None:
 def test_arguments_reach_their_place(hparams: Path) -> None:
     split = estimate(hparams=hparams, gpus=2, split=[3, 1])
     assert [device.layers for device in split.devices] == [25, 7, 0]
-    assert estimate(hparams=hparams, gpu_layers=10).devices[1].layers == 22
+    assert estimate(hparams=hparams, gpu_layers=10).devices[1].layers == 23  # the output is one of the ten
+    assert estimate(hparams=hparams, gpu_layers=10, runtime_version="b6000").devices[1].layers == 22
     rows = estimate(hparams=hparams, gpus=2, split_rows=True, main_gpu=1)
     assert rows.devices[0].kv_cache == 0
     assert estimate(hparams=hparams, flash_attn=False).devices[0].compute > 500 * 2**20
@@ -68,6 +69,41 @@ def test_vllm(hparams: Path) -> None:
     assert needed.devices == ()
 
 
+def test_transformers(hparams: Path) -> None:
+    needed = estimate(hparams=hparams, runtime="transformers", context=4096, parallel=2, weight_type="bf16")
+    assert needed.runtime == "transformers"
+    assert needed.kv_cache == GIB
+    assert needed.devices[0].weights == pytest.approx(2 * 8.03e9, rel=0.01)
+    assert estimate(hparams=hparams, runtime="transformers", gpus=[8 * GIB], weight_type="bf16").remedies
+
+
+def test_training(hparams: Path) -> None:
+    needed = estimate(hparams=hparams, runtime="training", context=2048, gpus=[80 * GIB], precision="f32")
+    need = needed.training
+    assert need is not None
+    assert need.gradients == pytest.approx(4 * 8.03e9, rel=0.01)
+    assert need.optimizer == pytest.approx(2 * need.gradients, rel=0.01)
+    assert need.peak in ("loss", "backward pass", "optimizer's step")
+    assert needed.fits is False
+    assert needed.missing == (need.total + need.context_overhead - 80 * GIB,)
+    small = estimate(hparams=hparams, runtime="training", lora_rank=8, checkpointing=True, context=2048).training
+    assert small is not None
+    assert small.gradients < need.gradients / 100
+    assert small.activations < need.activations
+
+
+def test_options_of_the_compute_buffer(hparams: Path) -> None:
+    split = {"hparams": hparams, "gpus": 2, "context": 8192}
+    assert estimate(**split, pipeline=False).devices[0].compute < estimate(**split).devices[0].compute
+    half = {"hparams": hparams, "gpu_layers": 10}
+    assert estimate(**half, op_offload=False).devices[0].compute < estimate(**half).devices[0].compute
+
+
+def test_a_value_of_the_wrong_type_is_named(hparams: Path) -> None:
+    with pytest.raises(TypeError, match="ubatch: 'many' is not of the type"):
+        estimate(hparams=hparams, ubatch="many")  # type: ignore[arg-type]
+
+
 def test_what_is_wrong_is_named(hparams: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no\.gguf: there is no such file"):
         estimate(tmp_path / "no.gguf")
@@ -75,7 +111,7 @@ def test_what_is_wrong_is_named(hparams: Path, tmp_path: Path) -> None:
         estimate(hparams.rename(tmp_path / "text.gguf"))
     with pytest.raises(ValueError, match="give a model"):
         estimate()
-    with pytest.raises(ValueError, match=r"expected llama\.cpp or vllm"):
+    with pytest.raises(ValueError, match=r"expected llama\.cpp, vllm, transformers or training"):
         estimate(runtime="other")
     (tmp_path / "empty.json").write_text("{}")
     with pytest.raises(ValueError, match=r"empty\.json: the key \"n_embd\" is missing"):

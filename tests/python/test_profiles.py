@@ -91,7 +91,7 @@ def test_of_a_model_is_what_the_estimate_says(hparams: Path) -> None:
 
 def test_of_a_model_takes_the_keywords_of_estimate(hparams: Path) -> None:
     small = MemoryProfile.from_model(hparams=hparams, kv_type_k="q8_0", kv_type_v="q8_0", gpus=2, flash_attn=True)
-    assert small.per_token_usage == 64 * KIB * 17 / 16 + 2 * 512  # and the mask, on the GPU without the output
+    assert small.per_token_usage == 64 * KIB * 17 / 16 + 2 * 4 * 2 * 512  # and the f16 mask, four times on each GPU
     assert small.estimate_usage(1, 8192) == needed(hparams=hparams, kv_type_k="q8_0", kv_type_v="q8_0", gpus=2)
     named = MemoryProfile.from_model(hparams=hparams, name="mine", growth_rate=1.2, recovery_buffer=0.5)
     assert (named.name, named.growth_rate, named.recovery_buffer) == ("mine", 1.2, 0.5)

@@ -68,30 +68,38 @@ class UsageSeries:
     def project(self, now_s: float, horizon_s: float, growth_rate: float) -> int | None: ...
 
 class EstimateRequest:
-    def __init__(
-        self,
-        model: str,
-        hparams: str,
-        context: int,
-        parallel: int,
-        micro_batch: int,
-        key_type: str,
-        value_type: str,
-        gpus: str,
-        split: str,
-        split_rows: bool,
-        main_gpu: int,
-        gpu_layers: int | None,
-        cpu_moe: bool,
-        host_expert_layers: int,
-        flash_attention: bool,
-        full_window: bool,
-        unified: bool,
-        latent: int | None,
-        version: str,
-        utilization: float,
-        batched_tokens: int,
-    ) -> None: ...
+    model: str
+    hparams: str
+    context: int
+    parallel: int
+    micro_batch: int
+    key_type: str
+    value_type: str
+    gpus: str
+    split: str
+    split_rows: bool
+    main_gpu: int
+    gpu_layers: int | None
+    cpu_moe: bool
+    host_expert_layers: int
+    flash_attention: bool
+    full_window: bool
+    unified: bool
+    latent: int | None
+    attention_limit: int | None
+    host_ops_on_gpu: bool
+    pipeline: bool
+    version: str
+    utilization: float
+    batched_tokens: int
+    weight_type: str
+    optimizer: str
+    precision: str
+    sharding: str
+    checkpointing: bool
+    accumulation: bool
+    lora_rank: int
+    def __init__(self) -> None: ...
 
 class ProfileLearner:
     def __init__(self, jitter: int) -> None: ...

@@ -22,11 +22,12 @@ class DeviceNeed(NamedTuple):
         state: Of recurrent layers.
         compute: Scratch for the largest graph; the least sure part.
         output: Logits, in host memory.
+        slack: What PyTorch's allocator rounds up; none with llama.cpp.
         total: The sum.
         context_overhead: What the process takes besides, not in the sum.
 
     Example:
-        >>> DeviceNeed("host", 0, 100, 0, 0, 0, 20, 120, 0).total
+        >>> DeviceNeed("host", 0, 100, 0, 0, 0, 20, 0, 120, 0).total
         120
     """
 
@@ -37,26 +38,63 @@ class DeviceNeed(NamedTuple):
     state: int
     compute: int
     output: int
+    slack: int
     total: int
     context_overhead: int
+
+
+class TrainingNeed(NamedTuple):
+    """What training takes on each GPU, in bytes. Not all parts are there at once: the total is their sum at the peak.
+
+    Attributes:
+        weights: In the format of computation, or in 32 bits.
+        optimizer: Its states.
+        gradients: Of every weight that is trained.
+        activations: What autograd keeps for the backward pass.
+        loss: Logits, their softmax and its gradient.
+        working: One layer's intermediate results.
+        step: What the optimizer takes besides while it steps.
+        slack: What PyTorch's allocator rounds up.
+        total: The most that is there at once.
+        context_overhead: What the process takes besides, not in the sum.
+        peak: When that is, in words.
+
+    Example:
+        >>> def show(need: TrainingNeed) -> None:
+        ...     print(f"{need.total} bytes at the {need.peak}")
+    """
+
+    weights: int
+    optimizer: int
+    gradients: int
+    activations: int
+    loss: int
+    working: int
+    step: int
+    slack: int
+    total: int
+    context_overhead: int
+    peak: str
 
 
 class ModelEstimate(NamedTuple):
     """How much memory a model needs. Provisional: fields may be added.
 
     Attributes:
-        runtime: "llama.cpp" or "vllm".
+        runtime: "llama.cpp", "vllm", "transformers" or "training".
         architecture: As GGUF calls it.
         model: Its name.
         context: Tokens.
         weights_exact: From a table of tensors; False: estimated from dimensions.
-        weights: Bytes of the file.
-        kv_cache: Bytes over all devices; with vLLM what is left for it on each GPU.
-        devices: The GPUs in order, then "host"; empty with vLLM.
+        weights: Bytes of the file; with training and vLLM those on each GPU.
+        kv_cache: Bytes over all devices; with vLLM what is left for it on each GPU; 0 with training.
+        devices: The GPUs in order, then "host"; empty with vLLM and training.
         fits: None where the sizes of the GPUs were not given.
-        missing: Bytes that are missing on each GPU; with vLLM one number, for one request of the whole context.
+        missing: Bytes that are missing on each GPU; with vLLM one number, for one request of the whole context, and with
+            training one, for each GPU.
         remedies: Changes that would each make it fit, in words.
-        tokens: That vLLM's cache holds; None with llama.cpp.
+        tokens: That vLLM's cache holds; None with the others.
+        training: The parts of training; None with the others.
 
     Example:
         >>> def show(estimate: ModelEstimate) -> None:
@@ -76,11 +114,19 @@ class ModelEstimate(NamedTuple):
     missing: tuple[int, ...]
     remedies: tuple[str, ...]
     tokens: int | None
+    training: TrainingNeed | None = None
 
 
 def _device(record: dict[str, Any]) -> DeviceNeed:
     values: list[Any] = [record.get(name, record.get(f"{name}_bytes")) for name in DeviceNeed._fields]
     return DeviceNeed(*values)
+
+
+def _training(record: dict[str, Any]) -> TrainingNeed | None:
+    if record["runtime"] != "training":
+        return None
+    values: list[Any] = [record.get(name, record.get(f"{name}_bytes")) for name in TrainingNeed._fields]
+    return TrainingNeed(*values)
 
 
 def _estimate(record: dict[str, Any]) -> ModelEstimate:
@@ -93,12 +139,13 @@ def _estimate(record: dict[str, Any]) -> ModelEstimate:
         record["context"],
         record["weights_exact"],
         record["weights_bytes"],
-        record["kv_cache_bytes"],
+        record.get("kv_cache_bytes", 0),
         tuple(_device(device) for device in record.get("devices", ())),
         fit["fits"],
         tuple(missing) if isinstance(missing, list) else (missing,),
         tuple(fit.get("remedies", ())),
         record.get("tokens"),
+        _training(record),
     )
 
 
@@ -123,18 +170,28 @@ def estimate(
     swa_full: bool = False,
     kv_unified: bool = False,
     mla: int | None = None,
+    amb: int | None = None,
+    op_offload: bool = True,
+    pipeline: bool = True,
     runtime_version: str = "",
     gpu_memory_utilization: float = 0.9,
     max_num_batched_tokens: int = 8192,
+    weight_type: str = "",
+    optimizer: str = "adamw",
+    precision: str = "mixed",
+    sharding: str = "none",
+    checkpointing: bool = False,
+    accumulation: bool = False,
+    lora_rank: int = 0,
 ) -> ModelEstimate:
     """How much GPU memory a model needs, without reading its weights.
 
     Args:
         model: A GGUF file (of a split one any part), a folder or file of safetensors, or a config.json.
         hparams: Instead: a file of hyper-parameters as a log prints them, as JSON.
-        runtime: "llama.cpp" or "vllm".
+        runtime: "llama.cpp", "vllm", "transformers" or "training".
         context: Tokens; 0: what the model was trained for.
-        parallel: Sequences side by side.
+        parallel: Sequences side by side; of training the batch on each GPU.
         ubatch: Tokens computed at once.
         kv_type_k: Number format of the keys, as in "q8_0"; vLLM's cache has it too.
         kv_type_v: Number format of the values.
@@ -149,9 +206,19 @@ def estimate(
         swa_full: Sliding-window layers keep the whole context.
         kv_unified: Sequences share the context.
         mla: 0 to 3: how latent attention is kept; None: as the version does.
+        amb: MiB of scores at once, as -amb of ik_llama.cpp; 0: all; None: 512.
+        op_offload: False: weights in host memory are not copied to a GPU for large batches.
+        pipeline: False for backends that keep no copies of inputs for several GPUs, as Vulkan.
         runtime_version: A build of llama.cpp such as "b5400", or "ik" for ik_llama.cpp.
         gpu_memory_utilization: Of vLLM.
         max_num_batched_tokens: Of vLLM.
+        weight_type: Of transformers and training: number format of the weights, as in "bf16"; "": as in the file.
+        optimizer: Of training: "sgd", "momentum", "adamw" or "adamw8bit".
+        precision: Of training: "f32", "mixed" or "bf16".
+        sharding: Of training: what is spread over the GPUs: "none", "optimizer", "gradients" or "full".
+        checkpointing: Of training: activations are computed again.
+        accumulation: Of training: gradients of earlier steps are kept.
+        lora_rank: Of training: adapters of this rank for every matrix, alone; 0: every weight is trained.
 
     Raises:
         FileNotFoundError: There is no such model.
@@ -181,29 +248,53 @@ def request_with(model: Path | None, options: dict[str, Any]) -> _core.EstimateR
     return estimate_request({**defaults, "model": model, **options})
 
 
+# The keywords of `estimate` that the core takes as they are, with its names for them.
+_FIELDS = {
+    "context": "context",
+    "parallel": "parallel",
+    "ubatch": "micro_batch",
+    "kv_type_k": "key_type",
+    "kv_type_v": "value_type",
+    "split_rows": "split_rows",
+    "main_gpu": "main_gpu",
+    "gpu_layers": "gpu_layers",
+    "cpu_moe": "cpu_moe",
+    "n_cpu_moe": "host_expert_layers",
+    "flash_attn": "flash_attention",
+    "swa_full": "full_window",
+    "kv_unified": "unified",
+    "mla": "latent",
+    "amb": "attention_limit",
+    "op_offload": "host_ops_on_gpu",
+    "pipeline": "pipeline",
+    "runtime_version": "version",
+    "gpu_memory_utilization": "utilization",
+    "max_num_batched_tokens": "batched_tokens",
+    "weight_type": "weight_type",
+    "optimizer": "optimizer",
+    "precision": "precision",
+    "sharding": "sharding",
+    "checkpointing": "checkpointing",
+    "accumulation": "accumulation",
+    "lora_rank": "lora_rank",
+}
+
+
+def _set(request: _core.EstimateRequest, keyword: str, field: str, value: Any) -> None:
+    try:
+        setattr(request, field, value)
+    except TypeError:
+        raise TypeError(f"{keyword}: {value!r} is not of the type that estimate takes") from None
+
+
 def estimate_request(given: dict[str, Any]) -> _core.EstimateRequest:
     """The arguments of `estimate`, by name, as the core takes them."""
-    gpus = given["gpus"]
-    return _core.EstimateRequest(
-        os.fspath(given["model"]) if given["model"] is not None else "",
-        os.fspath(given["hparams"]) if given["hparams"] is not None else "",
-        given["context"],
-        given["parallel"],
-        given["ubatch"],
-        given["kv_type_k"],
-        given["kv_type_v"],
-        str(gpus) if isinstance(gpus, int) else ",".join(f"{size}B" for size in gpus),
-        ",".join(repr(float(share)) for share in given["split"] or ()),
-        given["split_rows"],
-        given["main_gpu"],
-        given["gpu_layers"],
-        given["cpu_moe"],
-        given["n_cpu_moe"],
-        given["flash_attn"],
-        given["swa_full"],
-        given["kv_unified"],
-        given["mla"],
-        given["runtime_version"],
-        given["gpu_memory_utilization"],
-        given["max_num_batched_tokens"],
-    )
+    gpus, split = given["gpus"], given["split"]
+    request = _core.EstimateRequest()
+    request.model = os.fspath(given["model"]) if given["model"] is not None else ""
+    request.hparams = os.fspath(given["hparams"]) if given["hparams"] is not None else ""
+    request.gpus = str(gpus) if isinstance(gpus, int) else ",".join(f"{size}B" for size in gpus)
+    request.split = ",".join(repr(float(share)) for share in split or ())
+    for keyword, field in _FIELDS.items():
+        _set(request, keyword, field, given[keyword])
+    return request

@@ -32,8 +32,11 @@ struct EstimateRequest {
   bool flash_attention = true;
   bool full_window = false;
   bool unified = false;
-  std::optional<int> latent;  ///< 0 to 3, as -mla of ik_llama.cpp.
-  std::string version;        ///< "b5400", or "ik".
+  std::optional<int> latent;                     ///< 0 to 3, as -mla of ik_llama.cpp.
+  std::optional<std::uint64_t> attention_limit;  ///< MiB, as -amb of ik_llama.cpp; 0: none.
+  bool host_ops_on_gpu = true;                   ///< false: --no-op-offload.
+  bool pipeline = true;                          ///< Of several GPUs; backends other than CUDA and ROCm have none.
+  std::string version;                           ///< "b5400", or "ik".
   double utilization = 0.9;
   std::uint64_t batched_tokens = 8192;
   std::string weight_type;          ///< Of transformers: "bf16", "i8"; empty: as they are in the file.
