@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "models/byte_reader.h"
 #include "models/json_numbers.h"
+#include "models/safetensors_parser.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -51,13 +51,6 @@ Result<std::vector<SafetensorsTensor>> parse_table(const std::string& text, std:
   return tensors;
 }
 
-Result<std::vector<SafetensorsTensor>> parse_file(ByteReader& bytes) {
-  const auto length = bytes.number<std::uint64_t>("the header's length");
-  const auto text = bytes.text(length, kLongestHeader, "the header");
-  if (bytes.failed()) return fail(ErrorCode::ParseFailed, bytes.failure());
-  return parse_table(text, bytes.left());
-}
-
 /// "model.layers.7.mlp.x" and "transformer.h.7.x" lie in layer 7.
 std::optional<std::size_t> layer_of(std::string_view name) {
   for (const std::string_view word : {"layers.", "h.", "blocks."}) {
@@ -96,9 +89,16 @@ double parameters_of(const std::vector<SafetensorsTensor>& tensors) {
 
 }  // namespace
 
+Result<std::vector<SafetensorsTensor>> parse_safetensors(ByteReader& bytes) {
+  const auto length = bytes.number<std::uint64_t>("the header's length");
+  const auto text = bytes.text(length, kLongestHeader, "the header");
+  if (bytes.failed()) return fail(ErrorCode::ParseFailed, bytes.failure());
+  return parse_table(text, bytes.left());
+}
+
 Result<std::vector<SafetensorsTensor>> read_safetensors(const std::filesystem::path& file) {
   auto bytes = ByteReader::open(file);
-  auto tensors = bytes ? parse_file(*bytes) : fail(bytes.error());
+  auto tensors = bytes ? parse_safetensors(*bytes) : fail(bytes.error());
   if (!tensors) return fail(std::move(tensors.error()).with_context(file.string()));
   return tensors;
 }
