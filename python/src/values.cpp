@@ -99,9 +99,14 @@ nb::tuple to_python(const DeviceSnapshot& device) {
                         tuple_of(device.thresholds, [](const auto& threshold) { return to_python(threshold); }));
 }
 
+nb::tuple to_python(const Candidate& candidate) {
+  return nb::make_tuple(candidate.what, candidate.bytes, candidate.score, candidate.chosen, candidate.reason);
+}
+
 nb::tuple to_python(const RungRecord& rung) {
   return nb::make_tuple(to_string(rung.strategy), to_string(rung.outcome), rung.detail, rung.used_before,
-                        rung.used_after, seconds(rung.took));
+                        rung.used_after, seconds(rung.took), rung.own_before, rung.own_after,
+                        tuple_of(rung.candidates, [](const Candidate& candidate) { return to_python(candidate); }));
 }
 
 template <typename Enum, std::size_t N>

@@ -86,9 +86,28 @@ void read_rungs(std::vector<RecoveryStrategy>& rungs, const TomlTable& table) {
   }
 }
 
+void read_limits(LadderConfig& ladder, const TomlTable& parent, RecoveryStrategy rung) {
+  const std::string name(to_string(rung));
+  const auto table = parent.table(name, fmt::format("[ladder.{}]", name));
+  if (!table) return;
+  table->allow_only({"time_limit", "settle", "from", "by_forecast", "attempts", "rest"});
+  auto& limits = ladder.limits[rung];
+  if (const auto limit = table->duration("time_limit")) limits.time_limit = *limit;
+  if (const auto settle = table->duration("settle")) limits.settle = *settle;
+  set_named(limits.from, *table, "from", parse_level);
+  set(limits.by_forecast, table->flag("by_forecast"));
+  if (const auto attempts = table->whole_number("attempts", 0, 1000)) limits.attempts = static_cast<unsigned>(*attempts);
+  set(limits.rest, table->duration("rest"));
+}
+
 void read_ladder(LadderConfig& ladder, const TomlTable& table) {
   table.allow_only({"rungs", "trigger", "target", "by_forecast", "forecast_margin", "terminate_above", "settle",
-                    "cooldown", "rung_time_limit", "verification", "mode"});
+                    "cooldown", "rung_time_limit", "verification", "mode", "clear_cache", "reduce_batch", "offload",
+                    "terminate"});
+  for (const auto rung : {RecoveryStrategy::ClearCache, RecoveryStrategy::ReduceBatch, RecoveryStrategy::Offload,
+                          RecoveryStrategy::Terminate}) {
+    read_limits(ladder, table, rung);
+  }
   read_rungs(ladder.rungs, table);
   set_named(ladder.trigger, table, "trigger", parse_level);
   set(ladder.target_percent, table.percent("target"));

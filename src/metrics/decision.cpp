@@ -33,6 +33,7 @@ std::string_view to_string(ClimbCause cause) { return cause == ClimbCause::Level
 std::string_view to_string(RungOutcome outcome) {
   switch (outcome) {
     case RungOutcome::WouldRun: return "would_run";
+    case RungOutcome::Skipped: return "skipped";
     case RungOutcome::Freed: return "freed";
     case RungOutcome::FreedNothing: return "freed_nothing";
     case RungOutcome::Failed: return "failed";
@@ -41,6 +42,8 @@ std::string_view to_string(RungOutcome outcome) {
   }
   return "unknown";
 }
+
+bool was_tried(RungOutcome outcome) { return outcome != RungOutcome::WouldRun && outcome != RungOutcome::Skipped; }
 
 std::string_view to_string(DecisionEnd end) {
   switch (end) {

@@ -20,6 +20,16 @@ JsonRecord device_record(const Device& device) {
   return record;
 }
 
+JsonRecord candidate_record(const Candidate& candidate) {
+  JsonRecord record;
+  record["what"] = candidate.what;
+  record["bytes"] = or_null(candidate.bytes);
+  record["score"] = or_null(candidate.score);
+  record["chosen"] = candidate.chosen;
+  record["reason"] = or_null(candidate.reason);
+  return record;
+}
+
 JsonRecord rung_record(const RungRecord& rung) {
   JsonRecord record;
   record["strategy"] = to_string(rung.strategy);
@@ -27,7 +37,11 @@ JsonRecord rung_record(const RungRecord& rung) {
   record["detail"] = or_null(rung.detail);
   record["used_before_bytes"] = or_null(rung.used_before);
   record["used_after_bytes"] = or_null(rung.used_after);
+  record["own_before_bytes"] = or_null(rung.own_before);
+  record["own_after_bytes"] = or_null(rung.own_after);
   record["took_s"] = rounded_seconds(Seconds(rung.took).count());
+  record["candidates"] = JsonRecord::array();
+  for (const auto& candidate : rung.candidates) record["candidates"].push_back(candidate_record(candidate));
   return record;
 }
 

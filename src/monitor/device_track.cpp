@@ -49,6 +49,7 @@ DeviceTrack::Intake DeviceTrack::take(Reading reading, Duration recovery_time) {
   learn(reading);
   if (config_.thresholds.adaptive) adapt_thresholds(reading, recovery_time);
   Intake intake{true, judge(reading)};
+  if (last_good_.ok()) used_before_ = last_good_.memory->occupied();
   last_good_ = std::move(reading);
   return intake;
 }

@@ -44,6 +44,10 @@ class DeviceTrack {
   [[nodiscard]] const std::shared_ptr<const Device>& device() const { return device_; }
   [[nodiscard]] Level level() const { return engine_.level(); }
   [[nodiscard]] const Reading& last_good() const { return last_good_; }
+  /// Occupied by the good reading before the last one; empty if there was none.
+  [[nodiscard]] std::optional<Bytes> used_before() const { return used_before_; }
+  /// The newest list; null before the first.
+  [[nodiscard]] const std::shared_ptr<const ProcessList>& processes() const { return processes_; }
   [[nodiscard]] const std::optional<Forecast>& forecast() const { return forecast_; }
   [[nodiscard]] const std::shared_ptr<SharedHistory>& history() const { return history_; }
   /// Whether the last answer was none.
@@ -67,6 +71,7 @@ class DeviceTrack {
   AlertEngine engine_;
 
   Reading last_good_;               // memory is empty before the first
+  std::optional<Bytes> used_before_;
   std::optional<Reading> failure_;  // the last answer, if it was none
   std::string silence_;
   std::optional<Forecast> forecast_;

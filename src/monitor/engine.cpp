@@ -1,5 +1,7 @@
 #include "monitor/engine.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "dualgpuopt/memory/recovery/forecast_trigger.h"
@@ -8,7 +10,10 @@
 namespace dualgpuopt::memory {
 
 Engine::Engine(const std::vector<Device>& devices, Provenance provenance, const MonitorConfig& config)
-    : config_(config), provenance_(provenance), recovery_time_(RungTimes(config.ladder).of_all(config.ladder.rungs)) {
+    : config_(config),
+      provenance_(provenance),
+      self_(getpid()),
+      recovery_time_(RungTimes(config.ladder).of_all(config.ladder.rungs)) {
   set_devices(devices);
 }
 
@@ -42,8 +47,9 @@ std::optional<EngineEvent> Engine::take(Reading reading) {
   if (!intake.fresh) return std::nullopt;
   EngineEvent event{track->gpu(), std::move(intake.alert), std::nullopt};
   if (const auto cause = cause_to_climb(*track)) {
-    event.climb = ClimbEvidence{track->gpu(),      track->level(), track->last_good(),
-                                track->forecast(), *cause,         recovery_time_.load()};
+    event.climb = ClimbEvidence{track->gpu(),  track->level(),       track->last_good(),   track->forecast(),
+                                *cause,        recovery_time_.load(), track->used_before(), track->processes(),
+                                self_};
   }
   return event;
 }

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "dualgpuopt/memory/core/mutex.h"
+#include "dualgpuopt/memory/monitor/decision_log.h"
 #include "monitor/engine.h"
 #include "monitor/guarded_read.h"
 #include "monitor/recovery_worker.h"
@@ -22,7 +23,7 @@ constexpr Duration kLookForSnapshot = std::chrono::milliseconds(20);
 class InlinePort final : public MemoryPort {
  public:
   InlinePort(MemorySource& source, const Clock& clock) : source_(source), clock_(clock) {}
-  Reading measure(int gpu) override { return guarded_read(source_, gpu, ReadDetail::Memory, clock_); }
+  Reading measure(int gpu, ReadDetail detail) override { return guarded_read(source_, gpu, detail, clock_); }
 
  private:
   MemorySource& source_;
@@ -58,6 +59,7 @@ class MemoryMonitor::Impl {
   void register_strategy(RecoveryStrategy strategy, RecoveryCallback callback);
   [[nodiscard]] AlertDispatcher& alerts() { return alerts_; }
   [[nodiscard]] CallbackList<Decision>& decisions() { return *decisions_; }
+  [[nodiscard]] const DecisionLog& log() const { return log_; }
 
  private:
   /// The threads between start() and stop(): the sampler posts to the worker, the worker measures through the sampler.
@@ -97,6 +99,7 @@ class MemoryMonitor::Impl {
   const std::shared_ptr<DeliveryQueue> queue_ = std::make_shared<DeliveryQueue>();
   AlertDispatcher alerts_;
   const std::shared_ptr<CallbackList<Decision>> decisions_ = std::make_shared<CallbackList<Decision>>();
+  DecisionLog log_;
   StepReport report_;
 
   std::mutex published_mutex_;  // the waiters' own: the sampler notifies without it
@@ -159,6 +162,7 @@ void MemoryMonitor::Impl::register_strategy(RecoveryStrategy strategy, RecoveryC
 
 void MemoryMonitor::Impl::post_decision(Decision decision) {
   engine_.set_recovery_time(ladder_.recovery_time());
+  log_.add(decision);
   queue_->post([decisions = decisions_, made = std::move(decision)](const std::stop_token& stop) {
     decisions->deliver(made, stop);
   });
@@ -202,6 +206,7 @@ void MemoryMonitor::Impl::climb_inline(const ClimbEvidence& evidence) {
   InlinePort port(*source_, *clock_);
   auto decision = ladder_.climb(evidence, port, *clock_, {});
   engine_.set_recovery_time(ladder_.recovery_time());
+  log_.add(decision);
   decisions_->deliver(decision);
   report_.decisions.push_back(std::move(decision));
 }
@@ -257,6 +262,7 @@ Subscription MemoryMonitor::subscribe(Level level, LevelFilter filter, AlertCall
 Subscription MemoryMonitor::subscribe_decisions(DecisionCallback callback) {
   return impl_->decisions().subscribe(std::move(callback));
 }
+std::vector<Decision> MemoryMonitor::recent_decisions() const { return impl_->log().all(); }
 void MemoryMonitor::register_strategy(RecoveryStrategy strategy, RecoveryCallback callback) {
   impl_->register_strategy(strategy, std::move(callback));
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "monitor/interval_policy.h"
 
@@ -97,8 +98,8 @@ Reading Sampler::no_measurement(int gpu, const std::string& why) const {
   return Reading::unavailable(gpu, clock_->stamp(), source_->provenance(), why);
 }
 
-Reading Sampler::measure(int gpu) {
-  Waiting waiting{gpu, clock_->now(), std::nullopt};
+Reading Sampler::measure(int gpu, ReadDetail detail) {
+  Waiting waiting{gpu, detail, clock_->now(), false, std::nullopt};
   const auto patience = ReadDeadlines::for_interval(config_.polling.usual).give_up + kMeasurementSlack;
   const auto deadline = std::chrono::steady_clock::now() + patience;
   {
@@ -118,15 +119,22 @@ Reading Sampler::measure(int gpu) {
 void Sampler::request_measurements() {
   const MutexLock lock(mutex_);
   for (const auto* waiting : waiting_) {
-    if (!waiting->answer) reader_.request(waiting->gpu, ReadDetail::Memory);
+    if (!waiting->answer) reader_.request(waiting->gpu, waiting->detail);
   }
+}
+
+/// A reading of the round may have been under way, without the processes that were asked for: the next one has them, or
+/// the source has none.
+bool Sampler::answers(const Reading& reading, Waiting& waiting) {
+  if (waiting.gpu != reading.gpu || waiting.answer || reading.time.mono < waiting.since) return false;
+  const bool has_detail = waiting.detail == ReadDetail::Memory || reading.processes || !reading.ok();
+  return has_detail || std::exchange(waiting.has_waited_for_processes, true);
 }
 
 void Sampler::answer_measurements(const Reading& reading) {
   const MutexLock lock(mutex_);
   for (auto* waiting : waiting_) {
-    if (waiting->gpu == reading.gpu && !waiting->answer && reading.time.mono >= waiting->since)
-      waiting->answer = reading;
+    if (answers(reading, *waiting)) waiting->answer = reading;
   }
   answered_.notify_all();
 }

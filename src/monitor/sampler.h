@@ -36,13 +36,15 @@ class Sampler final : public MemoryPort {
   void stop();
 
   /// For the recovery worker: a reading that was begun after the call.
-  [[nodiscard]] Reading measure(int gpu) override;
+  [[nodiscard]] Reading measure(int gpu, ReadDetail detail) override;
 
  private:
   /// Somebody in measure().
   struct Waiting {
     int gpu = 0;
+    ReadDetail detail = ReadDetail::Memory;
     MonoTime since;
+    bool has_waited_for_processes = false;
     std::optional<Reading> answer;
   };
 
@@ -52,6 +54,7 @@ class Sampler final : public MemoryPort {
   void take_in(std::vector<Reading> readings);
   void publish();
   void request_measurements();
+  [[nodiscard]] static bool answers(const Reading& reading, Waiting& waiting);
   void answer_measurements(const Reading& reading);
   [[nodiscard]] Reading no_measurement(int gpu, const std::string& why) const;
 

@@ -65,6 +65,21 @@ Bytes target_of(const LadderConfig& config, const ClimbEvidence& evidence) {
                          evidence.recovery_time);
 }
 
+/// What a process holds by a list; empty where there is no list or it does not tell.
+std::optional<Bytes> held_by(pid_t pid, const ProcessList* list) {
+  if (list == nullptr || pid == 0) return std::nullopt;
+  const auto is_it = [&](const ProcessMemory& entry) {
+    return entry.pid == pid && entry.presence == ProcessPresence::Alive;
+  };
+  const auto found = std::find_if(list->entries.begin(), list->entries.end(), is_it);
+  return found == list->entries.end() ? std::nullopt : found->used;
+}
+
+/// How far use fell, 0 where that is no more than noise.
+Bytes fall(std::optional<Bytes> before, Bytes used) {
+  return before && *before > used + kFreedNoiseFloor ? *before - used : 0;
+}
+
 Decision open_decision(const LadderConfig& config, ClimbEvidence evidence, TimeStamp started, std::uint64_t id) {
   Decision decision;
   decision.id = id;
@@ -88,8 +103,14 @@ std::optional<RecoveryStrategy> last_tried(const std::vector<RungRecord>& record
 }  // namespace
 
 Climb::Climb(const LadderConfig& config, const std::set<RecoveryStrategy>& registered, ClimbEvidence evidence,
-             TimeStamp started, std::uint64_t id)
-    : config_(config), newest_(evidence.reading), decision_(open_decision(config, std::move(evidence), started, id)) {
+             TimeStamp started, std::uint64_t id, RestingRungs resting)
+    : config_(config),
+      resting_(std::move(resting)),
+      fallen_(fall(evidence.used_before, occupied(evidence.reading).value_or(0))),
+      self_(evidence.self),
+      own_(held_by(self_, evidence.processes.get())),
+      newest_(evidence.reading),
+      decision_(open_decision(config, std::move(evidence), started, id)) {
   std::copy_if(config.rungs.begin(), config.rungs.end(), std::back_inserter(rungs_),
                [&](auto rung) { return registered.contains(rung); });
   begin(registered);
@@ -105,9 +126,11 @@ void Climb::begin(const std::set<RecoveryStrategy>& registered) {
 
 ClimbAction Climb::next() const {
   switch (step_) {
-    case Step::Measure: return MeasureDevice{};
+    case Step::Measure:
+      return MeasureDevice{unverified_ && self_ != 0 ? ReadDetail::MemoryAndProcesses : ReadDetail::Memory};
     case Step::Run: return RunStrategy{request()};
-    case Step::Settle: return SettleUntil{until_};
+    case Step::Settle:
+    case Step::Watch: return SettleUntil{until_};
     case Step::Finished: break;
   }
   return ClimbFinished{decision_};
@@ -116,24 +139,51 @@ ClimbAction Climb::next() const {
 void Climb::on_measured(const Reading& reading, MonoTime now) {
   if (step_ != Step::Measure) return;
   if (const auto problem = unusable(reading); !problem.empty()) return lose_measurement(problem, now);
+  take_in(reading);
+  const auto used = newest_.memory->occupied();
+  if (unverified_) verify_rung(used);
+  if (used <= decision_.target_used) return finish_at_target(used, now);
+  if (!may_be_handed_over()) return enter_rung(now);
+  step_ = Step::Watch;
+  until_ = now + config_.settle;
+}
+
+void Climb::take_in(const Reading& reading) {
   const auto used = reading.memory->occupied();
-  const auto target = decision_.target_used;
+  const auto before = occupied(newest_);
+  // The evidence itself may have shown the fall, a moment ago; only a rise since then takes that back.
+  if (first_used_ || used > before.value_or(0)) fallen_ = 0;
+  fallen_ = std::max(fallen_, fall(before, used));
   newest_ = reading;
   if (!first_used_) first_used_ = used;
-  if (unverified_) verify_rung(used);
-  if (used > target) return enter_rung(now);
+}
+
+/// Whether use falls so fast by itself that the next rung would be for nothing. A rung's own work falls too, so after
+/// one it counts only before processes would have to end.
+bool Climb::may_be_handed_over() const {
+  const auto above = newest_.memory->occupied() - decision_.target_used;
+  if (above > kPatience * fallen_) return false;
+  if (tried_rungs(decision_.rungs).empty()) return true;
+  const auto next = std::find_if(rungs_.begin() + static_cast<std::ptrdiff_t>(position_), rungs_.end(),
+                                 [&](auto rung) { return obstacle_to(rung).empty(); });
+  return next != rungs_.end() && *next == RecoveryStrategy::Terminate;
+}
+
+void Climb::finish_at_target(Bytes used, MonoTime now) {
+  const auto target = decision_.target_used;
   if (const auto last = last_tried(decision_.rungs)) {
-    finish(DecisionEnd::TargetReached, target_reached_reason(*first_used_, used, target, *last), now);
-  } else {
-    finish(DecisionEnd::NothingToDo, nothing_to_do_reason(used, target), now);
+    return finish(DecisionEnd::TargetReached, target_reached_reason(*first_used_, used, target, *last), now);
   }
+  finish(DecisionEnd::NothingToDo, nothing_to_do_reason(occupied(decision_.evidence).value_or(used), used, target),
+         now);
 }
 
 void Climb::on_answered(const StrategyOutcome& outcome, MonoTime now) {
   if (step_ != Step::Run) return;
   const auto strategy = rungs_[position_++];
   decision_.rungs.push_back({strategy, outcome_of(outcome.status, RungOutcome::Unverified), detail_of(outcome),
-                             occupied(newest_), std::nullopt, now - rung_started_});
+                             occupied(newest_), std::nullopt, now - rung_started_, own_, std::nullopt,
+                             outcome.answer.candidates});
   if (outcome.status == AnswerStatus::Stopped) {
     return finish(DecisionEnd::Stopped, stopped_while_running_reason(strategy), now);
   }
@@ -141,12 +191,12 @@ void Climb::on_answered(const StrategyOutcome& outcome, MonoTime now) {
   if (config_.verification == Verification::Callback) return take_word(outcome, now);
   unverified_ = outcome.status;
   step_ = Step::Settle;
-  until_ = now + config_.settle;
+  until_ = now + config_.settle_of(strategy);
 }
 
 void Climb::on_settled(MonoTime now) {
-  if (step_ != Step::Settle) return;
-  decision_.rungs.back().took = now - rung_started_;
+  if (step_ != Step::Settle && step_ != Step::Watch) return;
+  if (step_ == Step::Settle) decision_.rungs.back().took = now - rung_started_;
   step_ = Step::Measure;
 }
 
@@ -161,15 +211,23 @@ void Climb::on_stopped(MonoTime now) {
 void Climb::enter_rung(MonoTime now) {
   for (; position_ < rungs_.size(); ++position_) {
     auto obstacle = obstacle_to(rungs_[position_]);
-    if (obstacle.empty()) {
-      step_ = Step::Run;
-      rung_started_ = now;
-      until_ = now + config_.rung_time_limit;
-      return;
-    }
-    decision_.rungs.push_back(
-        {rungs_[position_], RungOutcome::WouldRun, std::move(obstacle), occupied(newest_), std::nullopt, {}});
+    if (obstacle.empty()) return run_rung(rungs_[position_], now);
+    skip_rung(rungs_[position_], std::move(obstacle));
   }
+  end_of_ladder(now);
+}
+
+void Climb::run_rung(RecoveryStrategy rung, MonoTime now) {
+  step_ = Step::Run;
+  rung_started_ = now;
+  until_ = now + config_.time_limit_of(rung);
+}
+
+void Climb::skip_rung(RecoveryStrategy rung, std::string obstacle) {
+  decision_.rungs.push_back({rung, RungOutcome::Skipped, std::move(obstacle), occupied(newest_), std::nullopt, {}});
+}
+
+void Climb::end_of_ladder(MonoTime now) {
   const auto tried = tried_rungs(decision_.rungs);
   finish(DecisionEnd::LadderExhausted,
          config_.verification == Verification::Callback
@@ -182,7 +240,8 @@ void Climb::enter_rung(MonoTime now) {
 void Climb::verify_rung(Bytes used) {
   auto& rung = decision_.rungs.back();
   const auto before = rung.used_before.value_or(0);
-  const bool freed = before > used && before - used > kFreedNoiseFloor;
+  rung.own_after = own_ = held_by(self_, newest_.processes.get());
+  const bool freed = fall(before, used) > 0 || (rung.own_after && fall(rung.own_before, *rung.own_after) > 0);
   rung.outcome = outcome_of(*unverified_, freed_or_not(freed));
   rung.used_after = used;
   decision_.freed = difference(*first_used_, used);
@@ -234,10 +293,23 @@ RecoveryRequest Climb::request() const {
   return {decision_.gpu, rungs_[position_], newest_, target, used > target ? used - target : 0, until_, {}};
 }
 
-/// Why a rung may not run now; empty if it may. Two readings must show the emergency before anything is terminated: the
-/// level alone may come from a forecast, or linger by hysteresis.
+/// Why a rung may not run now; empty if it may.
 std::string Climb::obstacle_to(RecoveryStrategy strategy) const {
-  if (strategy != RecoveryStrategy::Terminate) return {};
+  const auto limits = config_.limits_of(strategy);
+  if (const auto found = resting_.find(strategy); found != resting_.end()) {
+    return rests_reason(found->second.failures, found->second.until - decision_.started.mono);
+  }
+  if (decision_.cause == ClimbCause::Forecast && !limits.by_forecast) return "not run: not for a forecast";
+  if (decision_.level < limits.from) {
+    return fmt::format("not run: it is from {} on, and the level is {}", to_string(limits.from),
+                       to_string(decision_.level));
+  }
+  return strategy == RecoveryStrategy::Terminate ? obstacle_to_terminate() : "";
+}
+
+/// Two readings must show the emergency before anything is terminated: the level alone may come from a forecast, or
+/// linger by hysteresis.
+std::string Climb::obstacle_to_terminate() const {
   if (decision_.cause == ClimbCause::Forecast) return "not run: a forecast terminates nothing";
   if (config_.verification == Verification::Callback) return {};
   if (decision_.level != Level::Emergency) {

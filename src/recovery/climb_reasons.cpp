@@ -23,7 +23,7 @@ std::string join_rungs(const std::vector<RecoveryStrategy>& rungs) {
 std::vector<RecoveryStrategy> tried_rungs(const std::vector<RungRecord>& records) {
   std::vector<RecoveryStrategy> tried;
   for (const auto& record : records) {
-    if (record.outcome != RungOutcome::WouldRun) tried.push_back(record.strategy);
+    if (was_tried(record.outcome)) tried.push_back(record.strategy);
   }
   return tried;
 }
@@ -37,7 +37,16 @@ std::string callback_succeeded_reason(RecoveryStrategy strategy) {
   return fmt::format("{} succeeded by its callback's word; nothing was measured", to_string(strategy));
 }
 
-std::string nothing_to_do_reason(Bytes used, Bytes target) {
+std::string rests_reason(unsigned failures, Duration rest) {
+  return fmt::format("not run: it freed nothing {} times in a row, and rests for {} more", failures,
+                     format_duration(rest));
+}
+
+std::string nothing_to_do_reason(Bytes first_used, Bytes used, Bytes target) {
+  if (first_used > used && first_used > target) {
+    return fmt::format("use fell from {} to {} by itself, {} the target of {}", format_bytes(first_used),
+                       format_bytes(used), used == target ? "at" : "under", format_bytes(target));
+  }
   return fmt::format("use is {}, already {} the target of {}", format_bytes(used), used == target ? "at" : "under",
                      format_bytes(target));
 }

@@ -17,7 +17,10 @@ namespace dualgpuopt::memory {
 
 [[nodiscard]] std::string target_reached_reason(Bytes first_used, Bytes used, Bytes target, RecoveryStrategy last);
 [[nodiscard]] std::string callback_succeeded_reason(RecoveryStrategy strategy);
-[[nodiscard]] std::string nothing_to_do_reason(Bytes used, Bytes target);
+/// Why a rung is not run: it freed nothing so many times in a row.
+[[nodiscard]] std::string rests_reason(unsigned failures, Duration rest);
+/// `first_used`: by the evidence; above `used` where use fell by itself.
+[[nodiscard]] std::string nothing_to_do_reason(Bytes first_used, Bytes used, Bytes target);
 [[nodiscard]] std::string exhausted_reason(Bytes used, Bytes target, const std::vector<RecoveryStrategy>& tried);
 [[nodiscard]] std::string no_callback_succeeded_reason(const std::vector<RecoveryStrategy>& tried);
 [[nodiscard]] std::string no_rungs_reason(const std::vector<RecoveryStrategy>& configured);

@@ -27,6 +27,24 @@ Result<void> check_duration(std::string_view field, Duration duration) {
   return {};
 }
 
+Result<void> check_rung(std::string_view rung, const RungLimits& limits) {
+  const auto field = [&](std::string_view name) { return fmt::format("{}.{}", rung, name); };
+  if (limits.time_limit == Duration::zero()) {
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("{} is 0: no callback could return in time", field("time_limit")));
+  }
+  return check_duration(field("time_limit"), limits.time_limit.value_or(Duration::zero()))
+      .and_then([&] { return check_duration(field("settle"), limits.settle.value_or(Duration::zero())); })
+      .and_then([&] { return check_duration(field("rest"), limits.rest); });
+}
+
+Result<void> check_limits(const LadderConfig& config) {
+  for (const auto& [rung, limits] : config.limits) {
+    if (auto valid = check_rung(to_string(rung), limits); !valid) return valid;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string_view to_string(Verification verification) {
@@ -52,8 +70,20 @@ Result<void> LadderConfig::validate() const {
   return check_duration("settle", settle)
       .and_then([&] { return check_duration("cooldown", cooldown); })
       .and_then([&] { return check_duration("rung_time_limit", rung_time_limit); })
-      .and_then([&] { return check_duration("forecast_margin", forecast_margin); });
+      .and_then([&] { return check_duration("forecast_margin", forecast_margin); })
+      .and_then([&] { return check_limits(*this); });
 }
+
+RungLimits LadderConfig::limits_of(RecoveryStrategy rung) const {
+  const auto found = limits.find(rung);
+  return found == limits.end() ? RungLimits{} : found->second;
+}
+
+Duration LadderConfig::time_limit_of(RecoveryStrategy rung) const {
+  return limits_of(rung).time_limit.value_or(rung_time_limit);
+}
+
+Duration LadderConfig::settle_of(RecoveryStrategy rung) const { return limits_of(rung).settle.value_or(settle); }
 
 ActionMode LadderConfig::mode_for(Provenance provenance) const {
   return provenance == Provenance::Driver ? mode : ActionMode::DryRun;

@@ -1,5 +1,6 @@
 #include "dualgpuopt/memory/recovery/recovery_ladder.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 #include <variant>
@@ -9,7 +10,7 @@
 namespace dualgpuopt::memory {
 
 RecoveryLadder::RecoveryLadder(LadderConfig config)
-    : config_(std::move(config)), runner_(std::make_unique<StrategyRunner>()), times_(config_) {
+    : config_(std::move(config)), runner_(std::make_unique<StrategyRunner>()), times_(config_), budget_(config_) {
   assert(config_.validate());
 }
 
@@ -20,13 +21,28 @@ void RecoveryLadder::register_strategy(RecoveryStrategy strategy, RecoveryCallba
   // The old one leaves in `shared`, to be destroyed when the lock is released: its destructor is user code.
   const MutexLock lock(mutex_);
   strategies_[strategy].swap(shared);
+  budget_.forget(strategy);
 }
 
 bool RecoveryLadder::is_due(const ClimbEvidence& evidence, MonoTime now) const {
   if (!calls_for_climb(evidence)) return false;
   const MutexLock lock(mutex_);
   const auto cooldown = cooldowns_.find(evidence.gpu);
-  return cooldown == cooldowns_.end() || now >= cooldown->second.end || evidence.level > cooldown->second.level;
+  if (cooldown == cooldowns_.end() || evidence.level > cooldown->second.level) return true;
+  return now >= cooldown->second.end && !every_rung_rests(evidence.gpu, now);
+}
+
+bool RecoveryLadder::every_rung_rests(int gpu, MonoTime now) const {
+  const auto resting = budget_.resting(gpu, now);
+  return !resting.empty() && std::all_of(config_.rungs.begin(), config_.rungs.end(), [&](auto rung) {
+    const auto found = strategies_.find(rung);
+    return found == strategies_.end() || !found->second || resting.contains(rung);
+  });
+}
+
+RestingRungs RecoveryLadder::resting(int gpu, MonoTime now) const {
+  const MutexLock lock(mutex_);
+  return budget_.resting(gpu, now);
 }
 
 bool RecoveryLadder::calls_for_climb(const ClimbEvidence& evidence) const {
@@ -44,12 +60,13 @@ Duration RecoveryLadder::recovery_time() const {
 
 Decision RecoveryLadder::climb(const ClimbEvidence& evidence, MemoryPort& port, Clock& clock,
                                const std::stop_token& stop) {
-  Climb climb(config_, registered(), evidence, clock.stamp(), take_id());
+  const auto started = clock.stamp();
+  Climb climb(config_, registered(), evidence, started, take_id(), resting(evidence.gpu, started.mono));
   while (true) {
     if (stop.stop_requested()) climb.on_stopped(clock.now());
     const auto action = climb.next();
-    if (std::holds_alternative<MeasureDevice>(action)) {
-      const auto reading = port.measure(evidence.gpu);
+    if (const auto* measuring = std::get_if<MeasureDevice>(&action)) {
+      const auto reading = port.measure(evidence.gpu, measuring->detail);
       climb.on_measured(reading, clock.now());
     } else if (const auto* call = std::get_if<RunStrategy>(&action)) {
       const auto outcome = run(call->request, stop);
@@ -87,12 +104,13 @@ std::uint64_t RecoveryLadder::take_id() {
 StrategyOutcome RecoveryLadder::run(const RecoveryRequest& request, const std::stop_token& stop) {
   auto callback = find(request.strategy);
   if (!callback) return {AnswerStatus::Threw, {false, "its strategy was removed during the climb"}};
-  return runner_->run(std::move(callback), request, config_.rung_time_limit, stop);
+  return runner_->run(std::move(callback), request, config_.time_limit_of(request.strategy), stop);
 }
 
 void RecoveryLadder::note_end(const Decision& decision, MonoTime now) {
   const MutexLock lock(mutex_);
   times_.add(decision);
+  budget_.add(decision, now);
   cooldowns_[decision.gpu] = {now + config_.cooldown, decision.level};
 }
 

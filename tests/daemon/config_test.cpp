@@ -59,6 +59,13 @@ TEST(ParseConfig, ReadsEveryKey) {
     rung_time_limit = "20s"
     verification = "callback"
     mode = "dry_run"
+    [ladder.offload]
+    time_limit = "30s"
+    settle = "2s"
+    from = "emergency"
+    by_forecast = false
+    attempts = 5
+    rest = "3min"
     [forecast]
     horizon = "5min"
     [dispatch]
@@ -84,6 +91,14 @@ TEST(ParseConfig, ReadsEveryKey) {
   EXPECT_EQ(config->ladder.rung_time_limit, 20s);
   EXPECT_EQ(config->ladder.verification, Verification::Callback);
   EXPECT_EQ(config->ladder.mode, ActionMode::DryRun);
+  const auto offload = config->ladder.limits_of(RecoveryStrategy::Offload);
+  EXPECT_EQ(offload.time_limit, 30s);
+  EXPECT_EQ(offload.settle, 2s);
+  EXPECT_EQ(offload.from, Level::Emergency);
+  EXPECT_FALSE(offload.by_forecast);
+  EXPECT_EQ(offload.attempts, 5U);
+  EXPECT_EQ(offload.rest, 3min);
+  EXPECT_EQ(config->ladder.limits.count(RecoveryStrategy::Terminate), 0U);
   EXPECT_EQ(config->horizon, 5min);
   EXPECT_EQ(config->dispatch, DispatchOrder::RecoveryFirst);
 }
@@ -97,6 +112,9 @@ TEST(ParseConfig, NamesLineKeyAndWhatWasExpected) {
   EXPECT_THAT(complaint("[ladder]\nrungs = \"offload\""), HasSubstr("a list of texts"));
   EXPECT_THAT(complaint("[ladder]\nverification = \"hope\""), HasSubstr("measured or callback"));
   EXPECT_THAT(complaint("[ladder]\ntrigger = 3"), HasSubstr("a text"));
+  EXPECT_THAT(complaint("[ladder.offload]\nattempts = -1"), HasSubstr("attempts"));
+  EXPECT_THAT(complaint("[ladder.offload]\ntimelimit = 1"), HasSubstr("timelimit"));
+  EXPECT_THAT(complaint("[ladder.offload]\ntime_limit = 0"), HasSubstr("offload.time_limit is 0"));
   EXPECT_THAT(complaint("[thresholds]\nwarning = 80"), HasSubstr("found the number 80, expected a table"));
   EXPECT_THAT(complaint("[thresholds.warning]\npercent = 180"), HasSubstr("more than 100"));
   EXPECT_THAT(complaint("[[["), HasSubstr("line 1"));

@@ -25,6 +25,7 @@ TEST(ActionMode, HasAName) {
 
 TEST(RungOutcome, HasAName) {
   EXPECT_EQ(to_string(RungOutcome::WouldRun), "would_run");
+  EXPECT_EQ(to_string(RungOutcome::Skipped), "skipped");
   EXPECT_EQ(to_string(RungOutcome::Freed), "freed");
   EXPECT_EQ(to_string(RungOutcome::FreedNothing), "freed_nothing");
   EXPECT_EQ(to_string(RungOutcome::Failed), "failed");

@@ -213,7 +213,8 @@ Decision climb() {
   decision.target_used = 18_GiB;
   decision.rungs = {
       {RecoveryStrategy::ClearCache, RungOutcome::FreedNothing, "", 21_GiB, 21_GiB, 600ms},
-      {RecoveryStrategy::ReduceBatch, RungOutcome::Freed, "batch 32 to 16", 21_GiB, 17_GiB, 2100ms},
+      {RecoveryStrategy::ReduceBatch, RungOutcome::Freed, "batch 32 to 16", 21_GiB, 17_GiB, 2100ms, 9_GiB, 5_GiB,
+       {{"python, PID 7", 4_GiB, 0.5, true, "the largest"}}},
   };
   decision.end = DecisionEnd::TargetReached;
   decision.reason = "17.0 GiB are in use";
@@ -228,9 +229,11 @@ TEST(DecisionJson, TellsTheWholeClimb) {
       R"("provenance":"driver","mode":"execute","cause":"level","level":"critical","target_used_bytes":19327352832,)"
       R"("end":"target_reached","reason":"17.0 GiB are in use","freed_bytes":4294967296,"took_s":2.75,"rungs":[)"
       R"({"strategy":"clear_cache","outcome":"freed_nothing","detail":null,"used_before_bytes":22548578304,)"
-      R"("used_after_bytes":22548578304,"took_s":0.6},)"
+      R"("used_after_bytes":22548578304,"own_before_bytes":null,"own_after_bytes":null,"took_s":0.6,"candidates":[]},)"
       R"({"strategy":"reduce_batch","outcome":"freed","detail":"batch 32 to 16",)"
-      R"("used_before_bytes":22548578304,"used_after_bytes":18253611008,"took_s":2.1}],)"
+      R"("used_before_bytes":22548578304,"used_after_bytes":18253611008,"own_before_bytes":9663676416,)"
+      R"("own_after_bytes":5368709120,"took_s":2.1,"candidates":[{"what":"python, PID 7","bytes":4294967296,)"
+      R"("score":0.5,"chosen":true,"reason":"the largest"}]}],)"
       R"("evidence":)" +
           kDriverReading + R"(,"forecast":)" + kLeakForecast + "}");
 }

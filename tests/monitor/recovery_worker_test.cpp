@@ -19,7 +19,7 @@ Reading reading_of(int gpu, Bytes used) {
 class SettablePort final : public MemoryPort {
  public:
   std::atomic<Bytes> used{23_GiB};
-  Reading measure(int gpu) override { return reading_of(gpu, used); }
+  Reading measure(int gpu, ReadDetail /*detail*/) override { return reading_of(gpu, used); }
 };
 
 EngineEvent climb_event(int gpu) {

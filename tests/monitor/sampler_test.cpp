@@ -104,7 +104,7 @@ TEST_F(SamplerTest, MeasuresAfreshForRecovery) {
   ASSERT_TRUE(eventually([&] { return published_ >= 1; }));
   source_->set_used(2, 7_GiB);
   const auto asked = clock_->now();
-  const auto reading = sampler_->measure(2);
+  const auto reading = sampler_->measure(2, ReadDetail::Memory);
   ASSERT_TRUE(reading.ok());
   EXPECT_EQ(reading.memory->used, 7_GiB);
   EXPECT_GE(reading.time.mono, asked);
@@ -117,9 +117,9 @@ TEST_F(SamplerTest, AnswersNoMeasurementAfterTheStop) {
     source_->wait_for_reads(0, 1);
     sampler_->stop();
   });
-  EXPECT_EQ(sampler_->measure(0).reason, "the monitor is stopped");
+  EXPECT_EQ(sampler_->measure(0, ReadDetail::Memory).reason, "the monitor is stopped");
   stopper.join();
-  EXPECT_FALSE(sampler_->measure(1).ok());
+  EXPECT_FALSE(sampler_->measure(1, ReadDetail::Memory).ok());
 }
 
 }  // namespace

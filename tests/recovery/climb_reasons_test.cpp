@@ -12,8 +12,8 @@ TEST(ClimbReasons, SayHowUseWentAndWhereTheTargetLies) {
             "use fell from 23.1 GiB to 17.0 GiB, under the target of 18.0 GiB, after clear_cache");
   EXPECT_EQ(target_reached_reason(23_GiB, 18_GiB, 18_GiB, Offload),
             "use fell from 23.0 GiB to 18.0 GiB, at the target of 18.0 GiB, after offload");
-  EXPECT_EQ(nothing_to_do_reason(17_GiB, 18_GiB), "use is 17.0 GiB, already under the target of 18.0 GiB");
-  EXPECT_EQ(nothing_to_do_reason(18_GiB, 18_GiB), "use is 18.0 GiB, already at the target of 18.0 GiB");
+  EXPECT_EQ(nothing_to_do_reason(17_GiB, 17_GiB, 18_GiB), "use is 17.0 GiB, already under the target of 18.0 GiB");
+  EXPECT_EQ(nothing_to_do_reason(18_GiB, 18_GiB, 18_GiB), "use is 18.0 GiB, already at the target of 18.0 GiB");
 }
 
 TEST(ClimbReasons, SayHowMuchIsMissingEvenWhereRoundingHidesIt) {
@@ -50,7 +50,7 @@ TEST(ClimbReasons, SayWhereTheClimbBrokeOff) {
 }
 
 TEST(ClimbReasons, CountOnlyTheRungsThatWereTried) {
-  const RungRecord passed_over{Terminate, RungOutcome::WouldRun, "not run", std::nullopt, std::nullopt, {}};
+  const RungRecord passed_over{Terminate, RungOutcome::Skipped, "not run", std::nullopt, std::nullopt, {}};
   const RungRecord failed{Offload, RungOutcome::Failed, "boom", std::nullopt, std::nullopt, {}};
   EXPECT_EQ(tried_rungs({failed, passed_over}), std::vector{Offload});
   EXPECT_EQ(join_rungs({Offload, Terminate}), "offload, terminate");

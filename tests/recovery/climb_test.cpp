@@ -127,25 +127,171 @@ TEST(Climb, RefusesEvidenceWithoutATotal) {
   EXPECT_EQ(Hand(evidence, by_callback()).decision().end, DecisionEnd::MeasurementLost);
 }
 
+// --- Limits of single rungs ---
+
+TEST(ClimbLimits, GiveARungItsOwnTimes) {
+  LadderConfig config;
+  config.limits[ClearCache] = {.time_limit = 2s, .settle = 100ms};
+  Hand hand(evidence_of(23_GiB), config);
+  hand.measure(23_GiB);
+  EXPECT_EQ(hand.request().deadline, hand.now() + 2s);
+  hand.answer(ClearCache);
+  EXPECT_EQ(hand.settle_end(), hand.now() + 100ms);
+  hand.settle().measure(23_GiB);
+  EXPECT_EQ(hand.request().deadline, hand.now() + 10s) << "of the next rung";
+}
+
+TEST(ClimbLimits, KeepARungForHigherLevels) {
+  LadderConfig config;
+  config.rungs = {Offload};
+  config.limits[Offload] = {.from = Level::Emergency};
+  const auto decision = Hand(evidence_of(23_GiB), config).measure(23_GiB).decision();
+  EXPECT_EQ(decision.rungs.at(0).outcome, RungOutcome::Skipped);
+  EXPECT_EQ(decision.rungs.at(0).detail, "not run: it is from emergency on, and the level is critical");
+  Hand emergency(evidence_of(23_GiB, Level::Emergency), config);
+  EXPECT_EQ(emergency.measure(23_GiB).request().strategy, Offload);
+}
+
+TEST(ClimbLimits, KeepARungFromForecasts) {
+  LadderConfig config;
+  config.rungs = {Offload};
+  config.limits[Offload] = {.by_forecast = false};
+  const auto decision = Hand(foreseen_evidence(23_GiB, Seconds(1)), config).measure(23_GiB).decision();
+  EXPECT_EQ(decision.rungs.at(0).detail, "not run: not for a forecast");
+}
+
+TEST(ClimbLimits, LetARungRest) {
+  Climb climb({}, all_strategies(), evidence_of(23_GiB), {}, 1, {{ClearCache, {MonoTime(40s), 3}}});
+  climb.on_measured(reading_of(23_GiB), {});
+  EXPECT_EQ(std::get<RunStrategy>(climb.next()).request.strategy, ReduceBatch);
+  climb.on_stopped({});
+  const auto rung = std::get<ClimbFinished>(climb.next()).decision.rungs.at(0);
+  EXPECT_EQ(rung.outcome, RungOutcome::Skipped);
+  EXPECT_EQ(rung.detail, "not run: it freed nothing 3 times in a row, and rests for 40 s more");
+}
+
+// --- Use that falls by itself ---
+
+TEST(ClimbHandOver, WaitsWhileUseFallsToTheTarget) {
+  Hand hand(evidence_of(23_GiB));
+  hand.measure(21_GiB);
+  EXPECT_TRUE(hand.wants<SettleUntil>()) << "2 GiB more in the same time, and 1 after that";
+  const auto decision = hand.settle().measure(19_GiB).settle().measure(17_GiB).decision();
+  EXPECT_EQ(decision.end, DecisionEnd::NothingToDo);
+  EXPECT_EQ(decision.reason, "use fell from 23.0 GiB to 17.0 GiB by itself, under the target of 18.0 GiB");
+  EXPECT_TRUE(decision.rungs.empty());
+}
+
+TEST(ClimbHandOver, KnowsOfAFallBeforeTheEvidence) {
+  auto evidence = evidence_of(21_GiB);
+  evidence.used_before = 23_GiB;
+  Hand hand(evidence);
+  EXPECT_TRUE(hand.measure(21_GiB).wants<SettleUntil>());
+  Hand rising(evidence);
+  EXPECT_TRUE(rising.measure(22_GiB).wants<RunStrategy>()) << "that fall is over";
+}
+
+TEST(ClimbHandOver, GoesOnWhenTheFallEnds) {
+  Hand hand(evidence_of(23_GiB));
+  EXPECT_EQ(hand.measure(21_GiB).settle().measure(21_GiB).request().strategy, ClearCache);
+}
+
+TEST(ClimbHandOver, DoesNotWaitForASlowFall) {
+  Hand hand(evidence_of(23_GiB));
+  EXPECT_EQ(hand.measure(23_GiB - 512_MiB).request().strategy, ClearCache) << "4.5 GiB are above, 0.5 fell";
+}
+
+TEST(ClimbHandOver, WaitsForARungThatGoesOnFreeingBeforeItTerminates) {
+  LadderConfig config;
+  config.rungs = {ClearCache, Offload, Terminate};
+  config.terminate_above_percent = 50;
+  Hand hand(evidence_of(23_GiB, Level::Emergency), config);
+  hand.measure(23_GiB).rung(ClearCache, 22_GiB).rung(Offload, 20_GiB);
+  EXPECT_TRUE(hand.wants<SettleUntil>());
+  EXPECT_EQ(hand.settle().measure(17_GiB).decision().end, DecisionEnd::TargetReached);
+}
+
+TEST(ClimbHandOver, StopsWithTheMonitor) {
+  Hand hand(evidence_of(23_GiB));
+  EXPECT_EQ(hand.measure(21_GiB).stop().decision().end, DecisionEnd::Stopped);
+}
+
+// --- What this process holds ---
+
+constexpr pid_t kSelf = 4711;
+
+std::shared_ptr<const ProcessList> holding(Bytes used) {
+  const auto entry = [](pid_t pid, Bytes bytes) {
+    return ProcessMemory{pid, 1, bytes, ProcessKind::Compute, "python", ProcessPresence::Alive};
+  };
+  return std::make_shared<const ProcessList>(ProcessList{{}, {entry(1, 1_GiB), entry(kSelf, used)}, ""});
+}
+
+Reading with_processes(Bytes used, std::shared_ptr<const ProcessList> processes) {
+  auto reading = reading_of(used);
+  reading.processes = std::move(processes);
+  return reading;
+}
+
+ClimbEvidence of_this_process(Bytes own) {
+  auto evidence = evidence_of(23_GiB);
+  evidence.self = kSelf;
+  evidence.processes = holding(own);
+  return evidence;
+}
+
+TEST(ClimbOfAProcess, CountsWhatOthersTookAtOnce) {
+  Hand hand(of_this_process(10_GiB));
+  hand.measure(23_GiB).answer(ClearCache).settle().measure(with_processes(23_GiB, holding(8_GiB))).stop();
+  const auto rung = hand.decision().rungs.at(0);
+  EXPECT_EQ(rung.outcome, RungOutcome::Freed);
+  EXPECT_EQ(rung.own_before, 10_GiB);
+  EXPECT_EQ(rung.own_after, 8_GiB);
+  EXPECT_EQ(rung.used_after, 23_GiB);
+}
+
+TEST(ClimbOfAProcess, GoesByTheDeviceWhereTheDriverDoesNotTell) {
+  Hand hand(of_this_process(10_GiB));
+  hand.measure(23_GiB).rung(ClearCache, 23_GiB).stop();
+  EXPECT_EQ(hand.decision().rungs.at(0).outcome, RungOutcome::FreedNothing);
+  EXPECT_FALSE(hand.decision().rungs.at(0).own_after);
+}
+
+TEST(ClimbOfAProcess, AsksForProcessesAfterARungAlone) {
+  Climb climb({}, all_strategies(), of_this_process(10_GiB), {}, 1);
+  EXPECT_EQ(std::get<MeasureDevice>(climb.next()).detail, ReadDetail::Memory) << "lists take milliseconds";
+  climb.on_measured(reading_of(23_GiB), {});
+  climb.on_answered({}, {});
+  climb.on_settled({});
+  EXPECT_EQ(std::get<MeasureDevice>(climb.next()).detail, ReadDetail::MemoryAndProcesses);
+}
+
+TEST(ClimbOfAProcess, KeepsTheCandidatesOfARung) {
+  Hand hand(evidence_of(23_GiB));
+  const Candidate candidate{"layer 7", 1_GiB, 0.5, true, "least used"};
+  hand.measure(23_GiB).answer(ClearCache, {AnswerStatus::Answered, {true, "", {candidate}}}).stop();
+  EXPECT_EQ(hand.decision().rungs.at(0).candidates, std::vector{candidate});
+}
+
 // --- Measured verification ---
 
 TEST(ClimbMeasured, HasNothingToDoWhenUseFellByItself) {
   Hand hand(evidence_of(23_GiB));
   const auto decision = hand.measure(18_GiB).decision();
   EXPECT_EQ(decision.end, DecisionEnd::NothingToDo);
-  EXPECT_EQ(decision.reason, "use is 18.0 GiB, already at the target of 18.0 GiB");
+  EXPECT_EQ(decision.reason, "use fell from 23.0 GiB to 18.0 GiB by itself, at the target of 18.0 GiB");
   EXPECT_TRUE(decision.rungs.empty());
   EXPECT_FALSE(decision.freed);
   EXPECT_EQ(decision.took, 1s);
 }
 
 TEST(ClimbMeasured, AsksForWhatIsMissingByTheFreshReading) {
-  Hand hand(evidence_of(23_GiB));
-  const auto request = hand.measure(20_GiB).request();
+  Hand hand(evidence_of(22_GiB));
+  const auto request = hand.measure(23_GiB).request();
   EXPECT_EQ(request.strategy, ClearCache);
-  EXPECT_EQ(request.reading.memory->used, 20_GiB);
+  EXPECT_EQ(request.reading.memory->used, 23_GiB);
   EXPECT_EQ(request.target_used, 18_GiB);
-  EXPECT_EQ(request.bytes_to_free, 2_GiB);
+  EXPECT_EQ(request.bytes_to_free, 5_GiB);
   EXPECT_EQ(request.deadline, hand.now() + 10s);
 }
 
@@ -277,7 +423,7 @@ TEST(ClimbTerminate, NeedsTheEmergencyLevel) {
   EXPECT_EQ(decision.end, DecisionEnd::LadderExhausted);
   EXPECT_THAT(decision.reason, HasSubstr("no rung may run"));
   ASSERT_EQ(decision.rungs.size(), 1U);
-  EXPECT_EQ(decision.rungs[0].outcome, RungOutcome::WouldRun);
+  EXPECT_EQ(decision.rungs[0].outcome, RungOutcome::Skipped);
   EXPECT_EQ(decision.rungs[0].detail, "not run: it needs the emergency level, and the level is critical");
 }
 

@@ -52,6 +52,18 @@ TEST(LadderConfig, RefusesATerminateThresholdThatIsNoPercentage) {
   }
 }
 
+TEST(LadderConfig, RefusesImpossibleLimitsByRungAndName) {
+  LadderConfig config;
+  config.limits[RecoveryStrategy::Offload].time_limit = 0s;
+  EXPECT_THAT(refusal(config), HasSubstr("offload.time_limit is 0"));
+  config.limits[RecoveryStrategy::Offload] = {.settle = -1ns};
+  EXPECT_EQ(refusal(config), "offload.settle is negative");
+  config.limits[RecoveryStrategy::Offload] = {.rest = -1ns};
+  EXPECT_EQ(refusal(config), "offload.rest is negative");
+  config.limits[RecoveryStrategy::Offload] = {.settle = 0s, .attempts = 0, .rest = 0s};
+  EXPECT_EQ(refusal(config), "valid");
+}
+
 TEST(LadderConfig, RefusesImpossibleDurationsByName) {
   LadderConfig config;
   config.settle = -1ns;

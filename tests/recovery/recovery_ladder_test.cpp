@@ -196,6 +196,43 @@ TEST_F(RecoveryLadderTest, CoolsDownAfterADryRunAndWithoutRungsToo) {
   EXPECT_FALSE(ladder.is_due(evidence_at(Level::Critical, 1), clock_.now()));
 }
 
+TEST_F(RecoveryLadderTest, DoesNotTryARungAgainAndAgainThatFreesNothing) {
+  RecoveryLadder ladder({});
+  ladder.register_strategy(ClearCache, freeing(0));
+  ladder.register_strategy(Offload, freeing(1_MiB));
+  for (int i = 0; i < 2; ++i) (void)climb(ladder);
+  EXPECT_EQ(ran(), 4);
+  ladder.register_strategy(Offload, freeing(1_GiB));
+  const auto decision = climb(ladder);
+  EXPECT_EQ(ran(), 5) << "another offload may do better, the cache rests";
+  EXPECT_EQ(decision.rungs.at(0).outcome, RungOutcome::Skipped);
+  EXPECT_EQ(decision.rungs.at(1).outcome, RungOutcome::Freed);
+}
+
+TEST_F(RecoveryLadderTest, IsNotDueWhileEveryRungRests) {
+  RecoveryLadder ladder({});
+  ladder.register_strategy(ClearCache, freeing(0));
+  for (int i = 0; i < 2; ++i) (void)climb(ladder);
+  EXPECT_FALSE(ladder.is_due(evidence_at(Level::Critical, 0), clock_.now() + 31s)) << "the cooldown is over";
+  EXPECT_TRUE(ladder.is_due(evidence_at(Level::Critical, 0), clock_.now() + 60s));
+  EXPECT_TRUE(ladder.is_due(evidence_at(Level::Emergency, 0), clock_.now()));
+  ladder.register_strategy(Offload, freeing(0));
+  EXPECT_TRUE(ladder.is_due(evidence_at(Level::Critical, 0), clock_.now() + 31s)) << "there is something new to try";
+}
+
+TEST_F(RecoveryLadderTest, GivesARungItsOwnTimeLimit) {
+  const auto gate = make_gate();
+  const OpenAtEnd at_end(gate);
+  LadderConfig config;
+  config.limits[ClearCache].time_limit = 1ms;
+  RecoveryLadder ladder(config);
+  ladder.register_strategy(ClearCache, [gate](const RecoveryRequest&) {
+    gate->wait();
+    return StrategyAnswer{};
+  });
+  EXPECT_EQ(climb(ladder).rungs.at(0).outcome, RungOutcome::TimedOut);
+}
+
 // --- By a forecast ---
 
 TEST_F(RecoveryLadderTest, IsDueByAForecastWhereThereIsARung) {

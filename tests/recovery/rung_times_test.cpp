@@ -20,6 +20,13 @@ TEST(RungTimes, CountWhatHasNotRunWithItsLimit) {
   EXPECT_EQ(times.of(Offload), 10500ms) << "10 s, and 0.5 s to settle";
 }
 
+TEST(RungTimes, CountWithTheLimitsOfTheRung) {
+  LadderConfig config;
+  config.limits[Offload] = {.time_limit = std::chrono::seconds(30), .settle = std::chrono::seconds(2)};
+  EXPECT_EQ(RungTimes(config).of(Offload), 32s);
+  EXPECT_EQ(RungTimes(config).of(ClearCache), 10500ms);
+}
+
 TEST(RungTimes, AreTheLongestOfTheLastRuns) {
   RungTimes times({});
   times.add(climb_of(ClearCache, 4s));

@@ -24,16 +24,24 @@ class ScriptedDevices final : public MemoryPort {
     used_[gpu] -= std::min(bytes, used_[gpu]);
   }
 
+  /// From now on this list comes with measurements that ask for one.
+  void set_processes(ProcessList list) {
+    const MutexLock lock(mutex_);
+    processes_ = std::make_shared<const ProcessList>(std::move(list));
+  }
+
   /// From now on measurements fail with this reason.
   void lose(std::string reason) {
     const MutexLock lock(mutex_);
     lost_ = std::move(reason);
   }
 
-  [[nodiscard]] Reading measure(int gpu) override {
+  [[nodiscard]] Reading measure(int gpu, ReadDetail detail) override {
     const MutexLock lock(mutex_);
     ++measurements_;
-    return lost_ ? lost(*lost_, gpu) : reading_of(used_[gpu], gpu);
+    auto reading = lost_ ? lost(*lost_, gpu) : reading_of(used_[gpu], gpu);
+    if (detail == ReadDetail::MemoryAndProcesses) reading.processes = processes_;
+    return reading;
   }
 
   [[nodiscard]] int measurements() const {
@@ -44,6 +52,7 @@ class ScriptedDevices final : public MemoryPort {
  private:
   mutable Mutex mutex_;
   std::map<int, Bytes> used_ DUALGPUOPT_GUARDED_BY(mutex_);
+  std::shared_ptr<const ProcessList> processes_ DUALGPUOPT_GUARDED_BY(mutex_);
   std::optional<std::string> lost_ DUALGPUOPT_GUARDED_BY(mutex_);
   int measurements_ DUALGPUOPT_GUARDED_BY(mutex_) = 0;
 };

@@ -18,7 +18,7 @@ from .metrics import (
     Reading,
     Snapshot,
 )
-from .recovery import Decision, RecoveryStrategy, RungRecord
+from .recovery import Candidate, Decision, RecoveryStrategy, RungRecord
 
 Raw = Any  # a tuple of python/src/values.h
 
@@ -94,8 +94,8 @@ def alert(raw: Raw) -> MemoryAlert:
 
 
 def _rung(raw: Raw) -> RungRecord:
-    strategy, *rest = raw
-    return RungRecord(RecoveryStrategy[strategy.upper()], *rest)
+    strategy, *rest, candidates = raw
+    return RungRecord(RecoveryStrategy[strategy.upper()], *rest, tuple(Candidate(*one) for one in candidates))
 
 
 def decision(raw: Raw) -> Decision:

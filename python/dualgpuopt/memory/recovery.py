@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, Callable, NamedTuple
 
 from .alerts import AlertLevel
 from .metrics import Forecast, Reading, plain
 
 __all__ = [
+    "Candidate",
     "Decision",
     "Ladder",
     "MemoryRecoveryStrategy",
     "RecoveryManager",
     "RecoveryRequest",
     "RecoveryStrategy",
+    "RungLimits",
     "RungRecord",
     "default_clear_cuda_cache",
 ]
@@ -49,6 +53,41 @@ LADDER_ORDER = (
 )
 
 
+class RungLimits(NamedTuple):
+    """What one rung is allowed, where it differs from the ladder. Provisional: keys may be added.
+
+    Attributes:
+        time_limit: Seconds for its callback; None: the ladder's.
+        settle: Seconds between its end and the measurement; None: the ladder's.
+        from_level: It may run in climbs that start at this level or above,
+        by_forecast: and in those that a forecast starts.
+        attempts: After so many climbs in a row in which it freed nothing it rests; 0: it never rests.
+        rest: Seconds, after each further such climb twice as long as before, up to an hour.
+
+    Example:
+        >>> RungLimits(attempts=5).as_config()["attempts"]
+        5
+    """
+
+    time_limit: float | None = None
+    settle: float | None = None
+    from_level: AlertLevel = AlertLevel.NORMAL
+    by_forecast: bool = True
+    attempts: int = 2
+    rest: float = 60.0
+
+    def as_config(self) -> dict[str, Any]:
+        """A `[ladder.RUNG]` table of the configuration, as docs/configuration.md describes it."""
+        table: dict[str, Any] = {
+            "from": self.from_level.name.lower(),
+            "by_forecast": self.by_forecast,
+            "attempts": self.attempts,
+            "rest": self.rest,
+        }
+        times = {"time_limit": self.time_limit, "settle": self.settle}
+        return {**table, **{key: value for key, value in times.items() if value is not None}}
+
+
 class Ladder(NamedTuple):
     """Which strategies are tried, when, and until when. Provisional: keys may be added.
 
@@ -63,6 +102,7 @@ class Ladder(NamedTuple):
         rung_time_limit: Seconds for each callback.
         verification: "measured", by the driver's count; or "callback", by the callback's word alone.
         mode: "execute", or "dry_run": only say what would be done.
+        limits: What single rungs are allowed, where that differs from the ladder.
 
     Example:
         >>> Ladder(target_percent=60.0).as_config()["target"]
@@ -79,6 +119,7 @@ class Ladder(NamedTuple):
     rung_time_limit: float = 10.0
     verification: str = "measured"
     mode: str = "execute"
+    limits: Mapping[RecoveryStrategy, RungLimits] = MappingProxyType({})
 
     def as_config(self) -> dict[str, Any]:
         """The `[ladder]` table of the configuration, as docs/configuration.md describes it."""
@@ -93,6 +134,7 @@ class Ladder(NamedTuple):
             "rung_time_limit": self.rung_time_limit,
             "verification": self.verification,
             "mode": self.mode,
+            **{rung.name.lower(): limits.as_config() for rung, limits in self.limits.items()},
         }
 
 
@@ -122,16 +164,41 @@ class RecoveryRequest(NamedTuple):
     stop_requested: Callable[[], bool]
 
 
+class Candidate(NamedTuple):
+    """One thing that a rung could choose, such as a process or a module.
+
+    Attributes:
+        what: Its name, as in "python, PID 4711, of alice".
+        bytes: That choosing it would give back; None where that is not known.
+        score: The highest is chosen first; None for one that may not be chosen.
+        chosen: Whether it was.
+        reason: Of its score, or why it may not be chosen.
+
+    Example:
+        >>> Candidate("encoder", 2**30, 1.0, True, "the least valuable").chosen
+        True
+    """
+
+    what: str
+    bytes: int | None
+    score: float | None
+    chosen: bool
+    reason: str
+
+
 class RungRecord(NamedTuple):
     """One rung of a climb.
 
     Attributes:
         strategy: What was tried.
-        outcome: "would_run", "freed", "freed_nothing", "failed", "timed_out" or "unverified".
-        detail: The callback's own words, its error, or why it was not measured.
+        outcome: "would_run", "skipped", "freed", "freed_nothing", "failed", "timed_out" or "unverified".
+        detail: The callback's own words, its error, why it was not run, or why it was not measured.
         used_before: Occupied bytes before it.
         used_after: Occupied bytes by a fresh reading after it; None if there was none.
         took: Seconds.
+        own_before: Bytes that this process held before it by the driver's list; None where that does not tell.
+        own_after: The same after it: what was given up, though others may have taken it at once.
+        candidates: What it could choose from, the best first.
 
     Example:
         >>> rung = RungRecord(RecoveryStrategy.CLEAR_CACHE, "freed", "emptied it", 800, 300, 0.6)
@@ -145,6 +212,9 @@ class RungRecord(NamedTuple):
     used_before: int | None
     used_after: int | None
     took: float
+    own_before: int | None = None
+    own_after: int | None = None
+    candidates: tuple[Candidate, ...] = ()
 
 
 class Decision(NamedTuple):

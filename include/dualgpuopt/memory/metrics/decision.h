@@ -26,13 +26,27 @@ enum class ActionMode { DryRun, Execute };
 [[nodiscard]] std::string_view to_string(ActionMode mode);
 
 /// How one rung went. Freed and FreedNothing are what a fresh reading showed, whatever the callback claimed; under
-/// Verification::Callback they are the callback's word, and `used_after` is empty.
-enum class RungOutcome { WouldRun, Freed, FreedNothing, Failed, TimedOut, Unverified };
+/// Verification::Callback they are the callback's word, and `used_after` is empty. Skipped: it may not run now, and
+/// `detail` says why. WouldRun: of a dry run.
+enum class RungOutcome { WouldRun, Skipped, Freed, FreedNothing, Failed, TimedOut, Unverified };
 [[nodiscard]] std::string_view to_string(RungOutcome outcome);
+/// Whether the rung was called, or found busy: not WouldRun or Skipped.
+[[nodiscard]] bool was_tried(RungOutcome outcome);
 
 /// What started a climb: the measured level, or exhaustion foreseen sooner than recovery takes.
 enum class ClimbCause { Level, Forecast };
 [[nodiscard]] std::string_view to_string(ClimbCause cause);
+
+/// One thing that a rung could choose, such as a process or a module, and why it did or did not.
+struct Candidate {
+  std::string what;             ///< "python, PID 4711, of alice".
+  std::optional<Bytes> bytes;   ///< That choosing it would give back, as far as it is known.
+  std::optional<double> score;  ///< The highest is chosen first; empty for one that may not be chosen.
+  bool chosen = false;
+  std::string reason;  ///< Of its score, or why it may not be chosen.
+
+  friend bool operator==(const Candidate&, const Candidate&) = default;
+};
 
 /// One rung that was tried (or, in a dry run, would have been).
 struct RungRecord {
@@ -42,6 +56,9 @@ struct RungRecord {
   std::optional<Bytes> used_before;  ///< Occupied bytes by the reading before the rung.
   std::optional<Bytes> used_after;   ///< Occupied bytes by a fresh reading after it.
   Duration took{};                   ///< From the call to the end of the settling.
+  std::optional<Bytes> own_before = {};    ///< What this process held on the device by the driver's list before it,
+  std::optional<Bytes> own_after = {};     ///< and after it. What it gave up, others may have taken at once.
+  std::vector<Candidate> candidates = {};  ///< The best first, where the rung had a choice.
 
   friend bool operator==(const RungRecord&, const RungRecord&) = default;
 };

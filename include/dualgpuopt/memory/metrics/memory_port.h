@@ -10,7 +10,7 @@ namespace dualgpuopt::memory {
 class MemoryPort {
  public:
   virtual ~MemoryPort() = default;
-  [[nodiscard]] virtual Reading measure(int gpu) = 0;
+  [[nodiscard]] virtual Reading measure(int gpu, ReadDetail detail) = 0;
 };
 
 }  // namespace dualgpuopt::memory

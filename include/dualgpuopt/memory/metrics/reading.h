@@ -90,6 +90,10 @@ struct ProcessList {
   friend bool operator==(const ProcessList&, const ProcessList&) = default;
 };
 
+/// What a reading is to contain. Memory is cheap (about 10 µs with NVML); the process list takes milliseconds and the
+/// driver's lock.
+enum class ReadDetail { Memory, MemoryAndProcesses };
+
 /// One device at one moment. `memory` is engaged exactly when the source could read it, else `reason` says why not:
 /// an unavailable device never has numbers.
 struct Reading {

@@ -81,6 +81,8 @@ class MemoryMonitor {
   [[nodiscard]] Subscription subscribe(Level level, LevelFilter filter, AlertCallback callback);
   /// Decisions, when a climb has ended; threads as with alerts.
   [[nodiscard]] Subscription subscribe_decisions(DecisionCallback callback);
+  /// The last decisions, oldest first (DecisionLog).
+  [[nodiscard]] std::vector<Decision> recent_decisions() const;
   /// What can be done to free memory; one a strategy, the last registered wins. Run for driver sources only.
   void register_strategy(RecoveryStrategy strategy, RecoveryCallback callback);
 

@@ -1,6 +1,8 @@
 // The ladder of recovery: which rungs in which order, when to start, and when it is enough.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <vector>
 
 #include "dualgpuopt/memory/core/error.h"
@@ -12,6 +14,19 @@ namespace dualgpuopt::memory {
 /// success ends the climb (what the original module did).
 enum class Verification { Measured, Callback };
 [[nodiscard]] std::string_view to_string(Verification verification);
+
+/// What one rung is allowed, where it differs from the ladder.
+struct RungLimits {
+  std::optional<Duration> time_limit = {};  ///< Empty: LadderConfig::rung_time_limit.
+  std::optional<Duration> settle = {};      ///< Empty: LadderConfig::settle.
+  Level from = Level::Normal;          ///< It may run in climbs that start at this level or above,
+  bool by_forecast = true;             ///< and in those that a forecast starts; Terminate never is.
+  /// After so many climbs in a row in which it freed nothing it rests for `rest`, after each further one twice as long
+  /// as before, up to kLongestRest. Once it frees something the count begins anew. 0: it never rests.
+  unsigned attempts = 2;
+  Duration rest = std::chrono::minutes(1);
+};
+inline constexpr Duration kLongestRest = std::chrono::hours(1);
 
 struct LadderConfig {
   std::vector<RecoveryStrategy> rungs{RecoveryStrategy::ClearCache, RecoveryStrategy::ReduceBatch,
@@ -26,6 +41,7 @@ struct LadderConfig {
   Duration settle = std::chrono::milliseconds(500);     ///< Between a rung's end and the measurement.
   Duration cooldown = std::chrono::seconds(30);         ///< Between the end of a climb and the next on a device.
   Duration rung_time_limit = std::chrono::seconds(10);  ///< For each callback, in real time whatever the clock.
+  std::map<RecoveryStrategy, RungLimits> limits = {};   ///< By rung; those of the others are RungLimits{}.
   Verification verification = Verification::Measured;
   ActionMode mode = ActionMode::Execute;  ///< Registered callbacks run; the built-in rungs have switches of their own.
 
@@ -36,8 +52,13 @@ struct LadderConfig {
 
   /// InvalidArgument, naming the field, unless rungs are distinct, 0 < target_percent < 100,
   /// 0 < terminate_above_percent <= 100, no duration is negative or longer than a hundred years, and rung_time_limit
-  /// is not 0. No rungs at all is valid: every climb then ends as NoRungs.
+  /// is not 0; the same for `limits`, where errors name the rung. No rungs at all is valid: every climb then ends as
+  /// NoRungs.
   [[nodiscard]] Result<void> validate() const;
+
+  [[nodiscard]] RungLimits limits_of(RecoveryStrategy rung) const;
+  [[nodiscard]] Duration time_limit_of(RecoveryStrategy rung) const;
+  [[nodiscard]] Duration settle_of(RecoveryStrategy rung) const;
 
   /// What is done about readings of this provenance: only what a driver measured may be acted on.
   [[nodiscard]] ActionMode mode_for(Provenance provenance) const;

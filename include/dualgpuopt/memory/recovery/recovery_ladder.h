@@ -11,6 +11,7 @@
 #include "dualgpuopt/memory/core/mutex.h"
 #include "dualgpuopt/memory/metrics/memory_port.h"
 #include "dualgpuopt/memory/recovery/climb.h"
+#include "dualgpuopt/memory/recovery/rung_budget.h"
 #include "dualgpuopt/memory/recovery/rung_times.h"
 
 namespace dualgpuopt::memory {
@@ -31,8 +32,8 @@ class RecoveryLadder {
   void register_strategy(RecoveryStrategy strategy, RecoveryCallback callback);
 
   /// Whether a climb is due: the level is at or above the trigger, or a forecast is the cause and there is a rung to
-  /// recover with; and the device's cooldown is over, or the level is higher than the one that the last climb started
-  /// from: what gets worse is not left waiting.
+  /// recover with; and the device's cooldown is over and not every rung rests (RungBudget), or the level is higher than
+  /// the one that the last climb started from: what gets worse is not left waiting.
   [[nodiscard]] bool is_due(const ClimbEvidence& evidence, MonoTime now) const;
 
   /// How long a climb of the registered rungs takes by now, of all configured ones where none is registered; without
@@ -59,6 +60,8 @@ class RecoveryLadder {
 
   [[nodiscard]] std::set<RecoveryStrategy> registered() const;
   [[nodiscard]] bool calls_for_climb(const ClimbEvidence& evidence) const;
+  [[nodiscard]] bool every_rung_rests(int gpu, MonoTime now) const DUALGPUOPT_REQUIRES(mutex_);
+  [[nodiscard]] RestingRungs resting(int gpu, MonoTime now) const;
   [[nodiscard]] SharedCallback find(RecoveryStrategy strategy) const;
   [[nodiscard]] std::uint64_t take_id();
   [[nodiscard]] StrategyOutcome run(const RecoveryRequest& request, const std::stop_token& stop);
@@ -70,6 +73,7 @@ class RecoveryLadder {
   std::map<RecoveryStrategy, SharedCallback> strategies_ DUALGPUOPT_GUARDED_BY(mutex_);
   std::map<int, Cooldown> cooldowns_ DUALGPUOPT_GUARDED_BY(mutex_);
   RungTimes times_ DUALGPUOPT_GUARDED_BY(mutex_);
+  RungBudget budget_ DUALGPUOPT_GUARDED_BY(mutex_);
   std::uint64_t last_id_ DUALGPUOPT_GUARDED_BY(mutex_) = 0;
 };
 

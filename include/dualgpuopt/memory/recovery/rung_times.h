@@ -13,7 +13,7 @@ namespace dualgpuopt::memory {
 class RungTimes {
  public:
   /// `config` must be valid. A rung that has not run yet counts with the time that it may take at most.
-  explicit RungTimes(const LadderConfig& config) : unmeasured_(config.rung_time_limit + config.settle) {}
+  explicit RungTimes(const LadderConfig& config);
 
   /// Takes in the rungs of a climb that were called and came to an end.
   void add(const Decision& decision);
@@ -31,8 +31,8 @@ class RungTimes {
     std::size_t count = 0;
   };
 
-  Duration unmeasured_;
-  std::array<Runs, 4> runs_{};  // by strategy
+  std::array<Duration, 4> unmeasured_{};  // by strategy, as is
+  std::array<Runs, 4> runs_{};
 };
 
 }  // namespace dualgpuopt::memory

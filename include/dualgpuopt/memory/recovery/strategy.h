@@ -4,6 +4,7 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "dualgpuopt/memory/metrics/decision.h"
 
@@ -25,6 +26,7 @@ struct RecoveryRequest {
 struct StrategyAnswer {
   bool succeeded = false;
   std::string detail;  ///< For the record: "emptied the cache of 2 pools".
+  std::vector<Candidate> candidates = {};  ///< For the record, where there was a choice; the best first.
 };
 
 /// Runs on a thread of its own, never on the sampler, and never twice at a time for one strategy. May throw: that is a

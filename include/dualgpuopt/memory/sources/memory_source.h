@@ -11,9 +11,6 @@
 
 namespace dualgpuopt::memory {
 
-/// Memory is cheap (about 10 µs with NVML); the process list takes milliseconds and the driver's lock.
-enum class ReadDetail { Memory, MemoryAndProcesses };
-
 /// A laptop's GPU sleeps while nobody uses it. LeaveAsleep: it is listed by its PCI address, with a reason instead of
 /// numbers, until something else wakes it up.
 enum class WakePolicy { LeaveAsleep, Wake };
