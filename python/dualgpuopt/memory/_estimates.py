@@ -90,7 +90,7 @@ class ModelEstimate(NamedTuple):
         kv_cache: Bytes over all devices; with vLLM what is left for it on each GPU; 0 with training.
         devices: The GPUs in order, then "host"; empty with vLLM and training.
         fits: None where the sizes of the GPUs were not given.
-        missing: Bytes that are missing on each GPU; with vLLM one number, for one request of the whole context, and with
+        missing: Bytes that are missing on each GPU; with vLLM one number, for one request of the whole context; with
             training one, for each GPU.
         remedies: Changes that would each make it fit, in words.
         tokens: That vLLM's cache holds; None with the others.
