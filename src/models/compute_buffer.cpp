@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "models/saturated.h"
+#include "models/shape_defaults.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -85,11 +86,16 @@ class Graph {
   /// Whether the product of gate and up takes no place of its own: the fork computes them in one, old builds in place.
   [[nodiscard]] bool has_product_in_place() const { return is_ik() || options_.gates_in_place; }
 
-  /// Gate, up and their product.
+  /// Gate, up and their product; without gates the way up alone, whose activation works in place.
+  [[nodiscard]] double gates() const {
+    if (!has_gates(shape_.architecture)) return 1;
+    return has_product_in_place() ? 2 : 3;
+  }
+
   [[nodiscard]] double dense() const {
     std::uint64_t widest = 0;
     for (const auto& layer : shape_.layers) widest = std::max(widest, layer.feed_forward);
-    return kFloat * batch_ * (has_product_in_place() ? 2 : 3) * static_cast<double>(widest) + kDenseRows * row();
+    return kFloat * batch_ * gates() * static_cast<double>(widest) + kDenseRows * row();
   }
 
   /// Besides, the used experts' results. They take the place of gate and up where they fit there.

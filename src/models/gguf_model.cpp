@@ -105,6 +105,9 @@ Result<ModelShape> shape_of(const GgufHeader& header) {
   const auto interval = keys.count("full_attention_interval", customary_attention_interval(shape.architecture));
   const auto dense_lead = keys.count("leading_dense_block_count");
   const auto with_keys = layers_with_keys(header);
+  shape.unloaded_layers = std::min(keys.count("nextn_predict_layers"), layers);
+  const auto without_cache =
+      std::min(std::max(keys.count("attention.shared_kv_layers"), shape.unloaded_layers), layers);
   for (std::uint64_t i = 0; i < layers; ++i) {
     LayerShape layer;
     layer.heads = heads[i];
@@ -124,6 +127,7 @@ Result<ModelShape> shape_of(const GgufHeader& header) {
     const bool is_state = interval > 0 ? (i + 1) % interval != 0 : shape.state_elements > 0 && !with_keys.contains(i);
     if (is_state) layer.cache = LayerCache::State;
     if (layer.cache != LayerCache::State && layer.kv_heads == 0) layer.cache = LayerCache::None;
+    if (i + without_cache >= layers) layer.cache = LayerCache::None;
     const bool is_local = layer.cache == LayerCache::Window;
     if (is_local) {
       layer.key_length = keys.count("attention.key_length_swa", layer.key_length);

@@ -17,7 +17,11 @@ using Json = nlohmann::json;
 std::string architecture_of(const std::string& model_type) {
   constexpr std::array same{std::pair{"deepseek_v2", "deepseek2"}, std::pair{"deepseek_v3", "deepseek2"},
                             std::pair{"gpt_oss", "gpt-oss"},       std::pair{"gemma3_text", "gemma3"},
-                            std::pair{"qwen3_moe", "qwen3moe"},    std::pair{"qwen3_next", "qwen3next"}};
+                            std::pair{"qwen3_moe", "qwen3moe"},    std::pair{"qwen3_next", "qwen3next"},
+                            std::pair{"qwen2_moe", "qwen2moe"},    std::pair{"gpt_neox", "gptneox"},
+                            std::pair{"gpt_bigcode", "starcoder"}, std::pair{"phi", "phi2"},
+                            std::pair{"cohere", "command-r"},      std::pair{"glm4_moe", "glm4moe"},
+                            std::pair{"llama4_text", "llama4"}};
   const auto* const found =
       std::find_if(same.begin(), same.end(), [&](const auto& names) { return names.first == model_type; });
   return found == same.end() ? model_type : found->second;

@@ -26,6 +26,8 @@ class Quantisation {
     std::uint64_t layers = 1;
     std::uint64_t query_groups = 1;  ///< Heads for each key-value head.
     std::uint64_t experts = 0;
+    std::uint64_t columns = 256;  ///< Elements of a row: not all formats can divide it.
+    bool is_of_experts = false;
   };
   /// Bytes of one element of such a tensor.
   [[nodiscard]] double bytes_per_element(TensorRole role, const Place& place) const;

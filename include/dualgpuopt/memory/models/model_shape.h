@@ -54,10 +54,11 @@ struct ModelShape {
   std::vector<LayerShape> layers;
   ExpertShape experts;
   LatentShape latent;
-  std::uint64_t state_elements = 0;  ///< Of one State layer and one sequence, in 32-bit floating point.
-  std::uint64_t state_inner = 0;     ///< A State layer's width, and the elements of its keys and queries together:
-  std::uint64_t state_keys = 0;      ///< both decide the weights; 0 where a source has exact ones.
-  bool gated_queries = false;        ///< The query matrix has a gate for each head besides.
+  std::uint64_t state_elements = 0;   ///< Of one State layer and one sequence, in 32-bit floating point.
+  std::uint64_t state_inner = 0;      ///< A State layer's width, and the elements of its keys and queries together:
+  std::uint64_t state_keys = 0;       ///< both decide the weights; 0 where a source has exact ones.
+  bool gated_queries = false;         ///< The query matrix has a gate for each head besides.
+  std::uint64_t unloaded_layers = 0;  ///< Last ones, which are in the file for predicting further tokens alone.
 
   [[nodiscard]] std::uint64_t heads() const;  ///< The most of any layer.
   [[nodiscard]] std::uint64_t count(LayerCache cache) const;
