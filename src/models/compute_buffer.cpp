@@ -64,14 +64,15 @@ class Graph {
   /// What flash attention works on where it is latent; else it is less than the feed-forward part.
   [[nodiscard]] double flash_attention(bool is_gpu) const {
     if (!is_latent()) return 0;
-    return is_ik() ? expanded_cache(is_gpu) : latent_rows();
+    return is_ik() && !options_.works_on_latent ? expanded_cache(is_gpu) : latent_rows();
   }
 
   [[nodiscard]] double latent_rows() const {
     if (!is_latent()) return 0;
     const auto rank = static_cast<double>(shape_.latent.rank);
     const auto rope = static_cast<double>(shape_.latent.rope);
-    return kFloat * batch_ * heads_ * ((is_ik() ? 1 : 2) * rank + rope) + kLatentRows * row();
+    const bool is_once = is_ik() && !options_.flash_attention;
+    return kFloat * batch_ * heads_ * ((is_once ? 1 : 2) * rank + rope) + kLatentRows * row();
   }
 
   [[nodiscard]] double feed_forward() const { return shape_.experts.count > 0 ? experts() : dense(); }

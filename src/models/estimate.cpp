@@ -52,9 +52,16 @@ Result<void> apply_version(const std::string& version, LlamaCppOptions& options)
 
 constexpr std::uint64_t kMostMebibytes = std::uint64_t{1} << 40;
 
-LatentCache latent_cache(int mode) {
-  if (mode == 0) return LatentCache::Expanded;
-  return mode == 1 ? LatentCache::KeyAndValue : LatentCache::KeyOnly;
+/// The fork has no values besides the keys with flash attention, and no -mla 0 for files made for latent attention
+/// (llama_kv_cache_init in ik_llama.cpp).
+void apply_latent(int mode, const ModelShape& shape, LlamaCppOptions& options) {
+  const bool is_fork = options.fork == LlamaCppFork::Ik;
+  if (mode == 0 && is_fork && !shape.latent.is_expanded) mode = 1;
+  options.works_on_latent = is_fork && mode == 1;
+  const bool has_values = mode == 1 && !(is_fork && options.flash_attention);
+  options.cache.latent = mode == 0    ? LatentCache::Expanded
+                         : has_values ? LatentCache::KeyAndValue
+                                      : LatentCache::KeyOnly;
 }
 
 Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model, const GpuSpec& gpus) {
@@ -83,7 +90,11 @@ Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model
   options.pipeline = given.pipeline;
   if (given.attention_limit) options.attention_limit = std::min(*given.attention_limit, kMostMebibytes) << 20;
   if (auto applied = apply_version(given.version, options); !applied) return fail(std::move(applied.error()));
-  if (given.latent) options.cache.latent = latent_cache(*given.latent);
+  if (given.latent) {
+    apply_latent(*given.latent, model.shape, options);
+  } else if (model.shape.latent.is_expanded && options.fork == LlamaCppFork::Mainline) {
+    options.cache.latent = LatentCache::Expanded;
+  }
   if (auto valid = options.validate(); !valid) return fail(std::move(valid.error()));
   return options;
 }

@@ -91,7 +91,7 @@ Result<ModelShape> shape_of(const GgufHeader& header) {
   shape.experts = {keys.count("expert_count"), keys.count("expert_used_count"),
                    keys.count("expert_feed_forward_length"), keys.count("expert_shared_feed_forward_length")};
   shape.latent = {keys.count("attention.kv_lora_rank"), keys.count("attention.q_lora_rank"),
-                  keys.count("rope.dimension_count")};
+                  keys.count("rope.dimension_count"), keys.count("attention.key_length_mla") == 0};
   if (shape.latent.rank == 0) shape.latent = {};
   shape.window = keys.count("attention.sliding_window");
   shape.state_elements = state_elements({keys.count("ssm.conv_kernel"), keys.count("ssm.inner_size"),

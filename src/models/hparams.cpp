@@ -115,7 +115,8 @@ ModelShape read_shape(const Json& document, JsonNumbers& numbers) {
   shape.experts = {numbers.count("n_expert"), numbers.count("n_expert_used"), numbers.count("n_ff_exp"), 0};
   shape.experts.shared_feed_forward = shared_width(shape, numbers);
   if (numbers.count("n_lora_kv") > 0)
-    shape.latent = {numbers.count("n_lora_kv"), numbers.count("n_lora_q"), numbers.count("n_rot")};
+    shape.latent = {numbers.count("n_lora_kv"), numbers.count("n_lora_q"), numbers.count("n_rot"),
+                    numbers.count("n_head_kv", 1) > 1};
   const auto dense_lead = numbers.count("n_layer_dense_lead", customary_dense_lead(shape, layers));
   const auto with_cache =
       numbers.count("n_layer_kv_from_start", customary_layers_with_cache(shape.architecture, layers));

@@ -39,6 +39,8 @@ struct LatentShape {
   std::uint64_t rank = 0;  ///< 0: the model has none.
   std::uint64_t query_rank = 0;
   std::uint64_t rope = 0;
+  bool is_expanded =
+      false;  ///< The file has every head's keys and values, and llama.cpp keeps them so; its fork does not.
 
   friend bool operator==(const LatentShape&, const LatentShape&) = default;
 };
