@@ -48,15 +48,16 @@ def has_experts_in_host(record: dict[str, Any]) -> bool:
     total = sum(buffers.values())
     in_host = sum(size for name, size in buffers.items() if not is_on_gpus(name))
     offloaded = share_offloaded(record)
-    return in_host > (1 - offloaded + 0.3 * offloaded) * total
+    return bool(in_host > (1 - offloaded + 0.3 * offloaded) * total)
 
 
 def works_in_host(record: dict[str, Any]) -> bool:
     """Whether host memory has more scratch than the inputs of the graph: the fork then works there on weights that it
-    has repacked for it (-rtr, which logs do not print)."""
+    has repacked for it (-rtr, which logs do not print).
+    """
     inputs = 4 * (record.get("n_ubatch") or 512) * (record["hparams"].get("n_embd", 0) + record["n_ctx"]) / MIB
     scratch = sum(size for name, size in (record.get("compute_buf_mib") or {}).items() if not is_gpu(name))
-    return record["engine"].startswith("ik_") and has_experts_in_host(record) and scratch > 1.5 * inputs
+    return record["engine"].startswith("ik_") and has_experts_in_host(record) and bool(scratch > 1.5 * inputs)
 
 
 def layers_by_cache(record: dict[str, Any]) -> list[int] | None:
@@ -213,7 +214,12 @@ def compare_weights(account: Account, record: dict[str, Any], devices: list[Any]
     for name, device in zip(names, devices):
         if weights.get(name):
             account.add(kind, record, name, device["weights_bytes"] / MIB, weights[name])
-    if names and kind == "weights" and is_determined(record, names) and all(weights.get(n) and compute.get(n) for n in names):
+    if (
+        names
+        and kind == "weights"
+        and is_determined(record, names)
+        and all(weights.get(n) and compute.get(n) for n in names)
+    ):
         cache = record.get("kv_buf_mib") or {}
         ours = sum(device["total_bytes"] for device in devices[:-1]) / MIB
         states = sum((record.get("rs_buf_mib") or {}).values())

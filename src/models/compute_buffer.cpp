@@ -75,6 +75,11 @@ class Graph {
     return kFloat * batch_ * heads_ * ((is_once ? 1 : 2) * rank + rope) + kLatentRows * row();
   }
 
+  /// The fork computes up and gate of experts in one operation, with both matrices beside (-fmoe).
+  [[nodiscard]] double fused_gates(double matrix) const {
+    return shape_.experts.count > 0 ? 2 * matrix + 2 * inner() + row() + masks() / 2 : 0;
+  }
+
   [[nodiscard]] double feed_forward() const { return shape_.experts.count > 0 ? experts() : dense(); }
 
  private:
@@ -99,13 +104,17 @@ class Graph {
     return kFloat * batch_ * gates() * static_cast<double>(widest) + kDenseRows * row();
   }
 
+  /// Gates of the experts that a token uses.
+  [[nodiscard]] double inner() const {
+    return kFloat * batch_ * static_cast<double>(shape_.experts.used) *
+           static_cast<double>(shape_.experts.feed_forward);
+  }
+
   /// Besides, the used experts' results. They take the place of gate and up where they fit there.
   [[nodiscard]] double experts() const {
-    const auto used = static_cast<double>(shape_.experts.used);
-    const double inner = kFloat * batch_ * used * static_cast<double>(shape_.experts.feed_forward);
-    const double outer = used * row();
-    if (has_product_in_place()) return 2 * inner + outer + kExpertRows * row();
-    return 3 * inner + (outer > 2 * inner ? outer : 0) + kExpertRows * row();
+    const double outer = static_cast<double>(shape_.experts.used) * row();
+    if (has_product_in_place()) return 2 * inner() + outer + kExpertRows * row();
+    return 3 * inner() + (outer > 2 * inner() ? outer : 0) + kExpertRows * row();
   }
 
   /// Heads are halved until the f32 keys and values of a part of them keep to the limit.
@@ -173,9 +182,8 @@ double attention(const Graph& graph, const LlamaCppOptions& options, const Compu
 }
 
 /// With several GPUs, or layers that keep a state, a second matrix finds no room in the place of the first, which
-/// smaller results have taken. The fork never showed two.
+/// smaller results have taken.
 bool holds_two_matrices(const Graph& graph, const LlamaCppOptions& options) {
-  if (options.fork == LlamaCppFork::Ik) return false;
   return options.gpus > 1 || (graph.has_states() && (puts_in_halves(options) || !options.flash_attention));
 }
 
@@ -184,6 +192,7 @@ double staged_work(const Graph& graph, const LlamaCppOptions& options, const Com
   if (place.staged == 0) return 0;
   const auto staged = static_cast<double>(place.staged);
   const double one = graph.masks() / 2 + graph.feed_forward() + staged;
+  if (options.fork == LlamaCppFork::Ik) return std::max(one, graph.fused_gates(staged));
   return holds_two_matrices(graph, options) ? std::max(one, 2 * staged + graph.row()) : one;
 }
 

@@ -72,6 +72,7 @@ double all_elements(const ModelShape& shape) {
 
 /// A mixture that is not known has its average, where the file's size is known.
 Result<Quantisation> types_of(const ModelShape& shape, const WeightHints& hints) {
+  if (hints.small) return Quantisation::of_layers(hints.small->bytes_per_element, hints.small->experts_alone);
   auto types = Quantisation::parse(hints.file_type);
   if (types || !hints.file_bytes) return types;
   return Quantisation::uniform(static_cast<double>(*hints.file_bytes) /

@@ -16,7 +16,7 @@ namespace {
 
 /// What stands before the name where llama.cpp guesses, and where a publisher mixes formats its own way.
 std::string_view without_prefix(std::string_view file_type) {
-  for (const std::string_view prefix : {"(guessed) ", "all ", "~", "UD-"}) {
+  for (const std::string_view prefix : {"(guessed) ", "mostly ", "MOSTLY_", "all ", "~", "UD-"}) {
     if (file_type.starts_with(prefix)) file_type.remove_prefix(prefix.size());
   }
   return file_type;
@@ -26,8 +26,11 @@ std::string_view without_prefix(std::string_view file_type) {
 std::string mixture_name(std::string_view file_type) {
   file_type = without_prefix(file_type);
   std::string name;
-  for (const char c : file_type.substr(0, file_type.find_first_of(" -"))) {
+  for (const char c : file_type.substr(0, file_type.find_first_of(" -,"))) {
     name += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  for (const std::string_view repacked : {"_4_4", "_4_8", "_8_8"}) {
+    if (name.ends_with(repacked)) name.resize(name.size() - repacked.size());
   }
   if (name.ends_with("_xl")) name.resize(name.size() - 3);
   if (const auto repacked = name.rfind("_r"); repacked != std::string::npos && repacked + 3 >= name.size()) {
@@ -108,8 +111,21 @@ Quantisation Quantisation::uniform(double bytes) {
   return types;
 }
 
+Quantisation Quantisation::of_layers(double bytes, bool experts_alone) {
+  auto types = uniform(bytes);
+  types.keeps_ends_ = true;
+  types.experts_alone_ = experts_alone;
+  return types;
+}
+
+bool Quantisation::is_kept(TensorRole role, const Place& place) const {
+  const bool is_end = role == TensorRole::Embedding || role == TensorRole::Output;
+  return (keeps_ends_ && is_end) || (experts_alone_ && !place.is_of_experts);
+}
+
 double Quantisation::bytes_per_element(TensorRole role, const Place& place) const {
   if (role == TensorRole::Other) return sizeof(float);
+  if (is_kept(role, place)) return named("bf16").bytes_per_element();
   return uniform_ ? *uniform_ : type_of(role, place).bytes_per_element();
 }
 

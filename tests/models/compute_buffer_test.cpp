@@ -143,6 +143,14 @@ TEST(ComputeBuffer, KeepsLatentAttentionLatent) {
   EXPECT_THAT(scratch(testing::deepseek_r1(), options, kOnlyGpu), about(8634));
 }
 
+TEST(ComputeBuffer, HoldsTheMatricesOfUpAndGateInTheFork) {
+  auto options = with_context(32768);
+  options.fork = LlamaCppFork::Ik;
+  options.cache.micro_batch = 2048;
+  EXPECT_THAT(scratch(testing::deepseek_r1(), options, {.staged = Bytes{1906} << 20}), about(4252)) << "as printed";
+  EXPECT_THAT(scratch(testing::deepseek_r1(), options, {.staged = Bytes{2016} << 20}), about(4472)) << "as printed";
+}
+
 TEST(ComputeBuffer, ExpandsTheLatentCacheInParts) {
   struct Published {
     std::uint64_t context, micro_batch, limit;
