@@ -14,14 +14,23 @@ namespace {
 constexpr std::uint64_t kLatentKeysAndValues = 5146;  // 12801
 constexpr std::uint64_t kWindows = 5432;              // 13194
 constexpr std::uint64_t kGates = 5775;                // 14158
+constexpr std::uint64_t kOnePadding = 6970;           // 17046
 constexpr std::uint64_t kOutputFirst = 7470;          // 18148
 constexpr std::uint64_t kLatentKeysOnly = 7830;       // 19067
 constexpr std::uint64_t kHalfMasks = 9400;            // 23764
 constexpr std::uint64_t kOneOutput = 9470;            // 23861
 
+/// Of the context without flash attention, from pull request 7257 (May 2024) on; then 256 as with it.
+constexpr std::uint64_t kFinePadding = 32;
+
+void pad_finely(LlamaCppOptions& options) {
+  if (!options.flash_attention) options.cache.padding = kFinePadding;
+}
+
 void apply_build(std::uint64_t build, LlamaCppOptions& options) {
   auto& cache = options.cache;
   if (build < kWindows) cache.full_window = true;
+  if (build < kOnePadding) pad_finely(options);
   if (build < kLatentKeysOnly) cache.latent = LatentCache::KeyAndValue;
   if (build < kLatentKeysAndValues) cache.latent = LatentCache::Expanded;
   options.gates_in_place = build < kGates;
@@ -36,6 +45,7 @@ Result<void> apply_version(const std::string& version, LlamaCppOptions& options)
   if (version.starts_with("ik")) {
     options.fork = LlamaCppFork::Ik;
     options.cache.full_window = true;
+    pad_finely(options);
     return {};
   }
   const auto digits = version.find_first_of("0123456789");

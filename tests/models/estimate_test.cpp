@@ -70,6 +70,19 @@ TEST_F(EstimateTest, KnowsTheBuilds) {
   EXPECT_THAT(refusal(), HasSubstr("runtime_version: \"new\""));
 }
 
+TEST_F(EstimateTest, PadsTheContextAsTheBuildDoes) {
+  const auto padding = [&](const std::string& version, bool flash_attention) {
+    request_.version = version;
+    request_.flash_attention = flash_attention;
+    return estimate_llamacpp(request_)->options.cache.padding;
+  };
+  EXPECT_EQ(padding("b5000", false), 32U);
+  EXPECT_EQ(padding("b5000", true), 256U);
+  EXPECT_EQ(padding("ik", false), 32U);
+  EXPECT_EQ(padding("b7000", false), 256U);
+  EXPECT_EQ(padding("", false), 256U);
+}
+
 TEST_F(EstimateTest, KeepsLatentAttentionAsTheFileHasIt) {
   const auto options_with = [&](const std::string& heads, const std::string& version, std::optional<int> mode) {
     std::ofstream(file_.path())
