@@ -14,11 +14,13 @@ namespace {
 constexpr std::uint64_t kLatentKeysAndValues = 5146;  // 12801
 constexpr std::uint64_t kWindows = 5432;              // 13194
 constexpr std::uint64_t kGates = 5775;                // 14158
+constexpr std::uint64_t kStreams = 5910;              // 14363
 constexpr std::uint64_t kOnePadding = 6970;           // 17046
 constexpr std::uint64_t kOutputFirst = 7470;          // 18148
 constexpr std::uint64_t kLatentKeysOnly = 7830;       // 19067
 constexpr std::uint64_t kHalfMasks = 9400;            // 23764
 constexpr std::uint64_t kOneOutput = 9470;            // 23861
+constexpr std::uint64_t kIndexers = 10200;            // 25407
 
 /// Of the context without flash attention, from pull request 7257 (May 2024) on; then 256 as with it.
 constexpr std::uint64_t kFinePadding = 32;
@@ -30,6 +32,7 @@ void pad_finely(LlamaCppOptions& options) {
 void apply_build(std::uint64_t build, LlamaCppOptions& options) {
   auto& cache = options.cache;
   if (build < kWindows) cache.full_window = true;
+  if (build < kStreams) cache.unified = true;
   if (build < kOnePadding) pad_finely(options);
   if (build < kLatentKeysOnly) cache.latent = LatentCache::KeyAndValue;
   if (build < kLatentKeysAndValues) cache.latent = LatentCache::Expanded;
@@ -37,6 +40,7 @@ void apply_build(std::uint64_t build, LlamaCppOptions& options) {
   options.output_first = build >= kOutputFirst;
   options.half_masks = build >= kHalfMasks;
   options.one_output = build >= kOneOutput;
+  cache.indexers = build >= kIndexers;
 }
 
 /// "b5400", "build: 5400 (33eff402)" and the like, or "ik".
@@ -45,6 +49,8 @@ Result<void> apply_version(const std::string& version, LlamaCppOptions& options)
   if (version.starts_with("ik")) {
     options.fork = LlamaCppFork::Ik;
     options.cache.full_window = true;
+    options.cache.indexers = false;
+    options.cache.unified = true;
     pad_finely(options);
     return {};
   }

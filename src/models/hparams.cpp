@@ -88,6 +88,7 @@ LayerShape layer_of(const ModelShape& shape, JsonNumbers& numbers, std::uint64_t
     layer.kv_heads = 1;
     layer.key_length = layer.value_length = numbers.count(width);
   }
+  layer.indexer_length = customary_indexer_length(shape, i);
   if (layer.kv_heads == 0 && layer.cache == LayerCache::Full) layer.cache = kept_without_heads(shape, numbers, i);
   return is_compressed(shape, layer) ? expanded(layer, numbers) : layer;
 }

@@ -37,9 +37,9 @@ struct TiedUpTo {
   std::string_view architecture;
   std::uint64_t embedding;
 };
-constexpr std::array kTiedUpTo{TiedUpTo{"qwen2", 2048},       TiedUpTo{"qwen3", 2560}, TiedUpTo{"exaone", 2560},
-                               TiedUpTo{"exaone4", 2048},     TiedUpTo{"olmo", 2048},  TiedUpTo{"ernie4_5", 1024},
-                               TiedUpTo{"ernie4_5-moe", 2560}};
+constexpr std::array kTiedUpTo{TiedUpTo{"qwen2", 2048},   TiedUpTo{"qwen2vl", 2048},  TiedUpTo{"qwen3", 2560},
+                               TiedUpTo{"qwen3vl", 2560}, TiedUpTo{"exaone", 2560},   TiedUpTo{"exaone4", 2048},
+                               TiedUpTo{"olmo", 2048},    TiedUpTo{"ernie4_5", 1024}, TiedUpTo{"ernie4_5-moe", 2560}};
 
 /// Llama 3.2 with 1 and 3 billion parameters, by width and vocabulary.
 bool is_small_llama3(const ModelShape& shape) {
@@ -94,12 +94,14 @@ std::uint64_t customary_dense_lead(const ModelShape& shape, std::uint64_t layers
   constexpr std::uint64_t layers_of_ernie_300b = 54;
   if (is_deepseek(shape)) return layers >= layers_of_deepseek_v3 && shape.experts.count != experts_of_kimi ? 3 : 1;
   if (shape.architecture == "glm4moe" && layers >= layers_of_glm_355b) return 3;
+  if (shape.architecture == "glm-dsa" || shape.architecture == "deepseek32") return 3;
   if (shape.architecture == "ernie4_5-moe" && layers >= layers_of_ernie_300b) return 3;
   return is_one_of(shape.architecture, one) ? 1 : 0;
 }
 
 std::uint64_t customary_shared_experts(const ModelShape& shape) {
-  constexpr std::array<std::string_view, 4> one{"glm4moe", "llama4", "hunyuan-moe", "bailingmoe2"};
+  constexpr std::array<std::string_view, 8> one{"glm4moe",   "llama4",    "hunyuan-moe", "bailingmoe2",
+                                                "qwen3next", "qwen35moe", "glm-dsa",     "deepseek32"};
   constexpr std::uint64_t experts_of_deepseek_v2 = 160;
   constexpr std::uint64_t experts_of_deepseek_lite = 64;
   const auto count = shape.experts.count;
@@ -113,6 +115,17 @@ std::uint64_t customary_layers_with_cache(const std::string& architecture, std::
   if (architecture == "gemma3n") return 20;
   if (architecture != "gemma4") return layers;
   return layers == kLayersOfGemma4E4B ? 24 : layers == kLayersOfGemma4E2B ? 15 : layers;
+}
+
+std::uint64_t customary_indexer_length(const ModelShape& shape, std::uint64_t layer) {
+  constexpr std::uint64_t length = 128;
+  constexpr std::uint64_t first = 3;
+  constexpr std::uint64_t each = 4;
+  constexpr std::uint64_t context_of_glm_5_1 = 202752;
+  if (shape.architecture == "deepseek32") return length;
+  if (shape.architecture != "glm-dsa") return 0;
+  const bool has_all = shape.context > 0 && shape.context <= context_of_glm_5_1;
+  return has_all || layer < first || (layer + 2) % each == 0 ? length : 0;
 }
 
 std::uint64_t customary_unloaded_layers(const std::string& architecture, std::uint64_t layers) {

@@ -38,6 +38,10 @@ void set_state(ModelShape& shape, StateShape state, std::uint64_t customary_inne
 /// Layers that have a cache of their own; the others use those of earlier layers (Gemma 3n and small Gemmas 4).
 [[nodiscard]] std::uint64_t customary_layers_with_cache(const std::string& architecture, std::uint64_t layers);
 
+/// Elements of a layer's key for sparse attention: DeepSeek V3.2 has one in each layer, GLM 5.2 in the first three and
+/// in each fourth of the others ("indexer_types" of its config.json; pull request 26474).
+[[nodiscard]] std::uint64_t customary_indexer_length(const ModelShape& shape, std::uint64_t layer);
+
 /// Last layers that predict further tokens, of which llama.cpp loads nothing (TENSOR_SKIP in glm4-moe.cpp).
 [[nodiscard]] std::uint64_t customary_unloaded_layers(const std::string& architecture, std::uint64_t layers);
 

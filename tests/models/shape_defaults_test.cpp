@@ -110,6 +110,18 @@ TEST(ShapeDefaults, LeaveOutWhatIsNotLoaded) {
   EXPECT_EQ(model->shape.experts.shared_feed_forward, 1408U);
 }
 
+TEST(ShapeDefaults, HaveKeysOfSparseAttention) {
+  ModelShape shape;
+  shape.architecture = "glm-dsa";
+  std::uint64_t with_indexer = 0;
+  for (std::uint64_t i = 0; i < 78; ++i) with_indexer += customary_indexer_length(shape, i) > 0 ? 1 : 0;
+  EXPECT_EQ(with_indexer, 21U) << "of GLM 5.2, as published";
+  shape.context = 202752;
+  EXPECT_EQ(customary_indexer_length(shape, 4), 128U) << "GLM 5.1 has it in all";
+  shape.architecture = "deepseek2";
+  EXPECT_EQ(customary_indexer_length(shape, 4), 0U);
+}
+
 TEST(ShapeDefaults, ShareCachesInSmallGemmas) {
   const auto model = parse_hparams(R"({"arch": "gemma4", "n_layer": 42, "n_embd": 2560, "n_head": 8, "n_head_kv": 2})");
   ASSERT_TRUE(model);

@@ -24,6 +24,8 @@ struct KvCacheOptions {
   bool unified = true;          ///< The sequences share the context; else each has its part.
   std::uint64_t padding = 256;  ///< The context is rounded up to this; 32 without flash attention before November 2025.
   LatentCache latent = LatentCache::KeyOnly;
+  bool indexers =
+      true;  ///< Keys of sparse attention are kept too (pull request 25407, July 2026); the fork has no such.
 };
 
 /// Bytes of one layer's cache.

@@ -17,9 +17,10 @@ struct LayerShape {
   LayerCache cache = LayerCache::Full;
   std::uint64_t heads = 0;
   std::uint64_t kv_heads = 0;
-  std::uint64_t key_length = 0;    ///< Elements of one head's key,
-  std::uint64_t value_length = 0;  ///< and of its value.
-  std::uint64_t feed_forward = 0;  ///< Inner width of the dense part; 0: none.
+  std::uint64_t key_length = 0;      ///< Elements of one head's key,
+  std::uint64_t value_length = 0;    ///< and of its value.
+  std::uint64_t feed_forward = 0;    ///< Inner width of the dense part; 0: none.
+  std::uint64_t indexer_length = 0;  ///< Elements of the key by which sparse attention chooses tokens; 0: none.
 
   friend bool operator==(const LayerShape&, const LayerShape&) = default;
 };
