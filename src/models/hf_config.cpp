@@ -5,6 +5,7 @@
 
 #include "dualgpuopt/memory/models/model_source.h"
 #include "dualgpuopt/memory/models/safetensors.h"
+#include "dualgpuopt/memory/models/tensor_type.h"
 #include "models/json_numbers.h"
 #include "models/shape_defaults.h"
 
@@ -17,7 +18,11 @@ using Json = nlohmann::json;
 std::string architecture_of(const std::string& model_type) {
   constexpr std::array same{std::pair{"deepseek_v2", "deepseek2"}, std::pair{"deepseek_v3", "deepseek2"},
                             std::pair{"gpt_oss", "gpt-oss"},       std::pair{"gemma3_text", "gemma3"},
-                            std::pair{"qwen3_moe", "qwen3moe"},    std::pair{"qwen3_next", "qwen3next"}};
+                            std::pair{"qwen3_moe", "qwen3moe"},    std::pair{"qwen3_next", "qwen3next"},
+                            std::pair{"qwen2_moe", "qwen2moe"},    std::pair{"gpt_neox", "gptneox"},
+                            std::pair{"gpt_bigcode", "starcoder"}, std::pair{"phi", "phi2"},
+                            std::pair{"cohere", "command-r"},      std::pair{"glm4_moe", "glm4moe"},
+                            std::pair{"llama4_text", "llama4"}};
   const auto* const found =
       std::find_if(same.begin(), same.end(), [&](const auto& names) { return names.first == model_type; });
   return found == same.end() ? model_type : found->second;
@@ -100,16 +105,52 @@ ModelShape read_shape(const Json& config, JsonNumbers& numbers) {
   return shape;
 }
 
-/// "bfloat16", or what a quantised model's weights take.
-std::string file_type_of(const Json& config, const Json& text) {
-  if (config.contains("quantization_config") && config.at("quantization_config").is_object()) {
-    const auto& quantisation = config.at("quantization_config");
-    const auto method = text_at(quantisation, "quant_method");
-    if (method == "mxfp4") return "mxfp4";
-    if (method == "fp8") return "i8";
-    if (quantisation.contains("bits") && quantisation.at("bits") == Json(4)) return "q4_0";
-    if (quantisation.contains("bits") && quantisation.at("bits") == Json(8)) return "i8";
+const Json& object_at(const Json& parent, const char* key) {
+  static const Json kNone = Json::object();
+  return parent.is_object() && parent.contains(key) && parent.at(key).is_object() ? parent.at(key) : kNone;
+}
+
+double number_at(const Json& object, const char* key, double otherwise) {
+  return object.contains(key) && object.at(key).is_number() ? object.at(key).get<double>() : otherwise;
+}
+
+/// Whole bytes of the weights, and for each group a scale of two bytes and a zero of the weights' own bits (AWQ, GPTQ).
+SmallLayers in_groups(double bits, double group) {
+  constexpr double per_byte = 8;
+  constexpr double scale = 2;
+  const double bytes = bits / per_byte;
+  return {group > 0 ? bytes + (scale + bytes) / group : bytes};
+}
+
+/// "config_groups" of compressed-tensors name the bits of each group of layers; the published models have one group.
+std::optional<SmallLayers> compressed(const Json& quantisation) {
+  for (const auto& group : object_at(quantisation, "config_groups")) {
+    const auto& weights = object_at(group, "weights");
+    const double bits = number_at(weights, "num_bits", 0);
+    if (bits > 0 && bits <= 16) return in_groups(bits, std::max(number_at(weights, "group_size", 0), 0.0));
   }
+  return std::nullopt;
+}
+
+/// What a "quantization_config" makes smaller.
+std::optional<SmallLayers> small_layers(const Json& quantisation) {
+  constexpr double usual_group = 128;
+  const auto method = text_at(quantisation, "quant_method");
+  const auto algorithm = text_at(quantisation, "quant_algo");
+  if (method == "mxfp4") return SmallLayers{tensor_type("mxfp4")->bytes_per_element(), true};
+  if (method == "fp8" || algorithm == "FP8") return SmallLayers{1};
+  if (algorithm == "NVFP4") return SmallLayers{tensor_type("nvfp4")->bytes_per_element()};
+  if (quantisation.contains("load_in_4bit") && quantisation.at("load_in_4bit") == Json(true)) {
+    constexpr double scale_of_64 = 1;  // One byte, which is quantised itself.
+    return SmallLayers{0.5 + scale_of_64 / 64};
+  }
+  const double bits = number_at(quantisation, "bits", 0);
+  if (bits > 0 && bits <= 16) return in_groups(bits, std::max(number_at(quantisation, "group_size", usual_group), 0.0));
+  return compressed(quantisation);
+}
+
+/// Of weights that are not quantised.
+std::string file_type_of(const Json& config, const Json& text) {
   for (const auto* object : {&text, &config}) {
     for (const auto* key : {"dtype", "torch_dtype"}) {
       if (text_at(*object, key) == "float32") return "f32";
@@ -129,6 +170,7 @@ Result<Model> parse_hf_config(std::string_view json) {
   if (!numbers.error().empty()) return fail(ErrorCode::ParseFailed, numbers.error());
   shape.name = text_at(config, "_name_or_path");
   WeightHints hints{file_type_of(config, text), std::nullopt, std::nullopt};
+  hints.small = small_layers(object_at(config, "quantization_config"));
   for (const auto* object : {&text, &config}) {
     if (object->contains("tie_word_embeddings")) hints.tied = object->at("tie_word_embeddings") == Json(true);
   }

@@ -78,7 +78,12 @@ class Plan {
     host().output += saturated(kFloat * static_cast<double>(rows) * static_cast<double>(model_.shape.vocabulary));
   }
 
+  [[nodiscard]] bool is_loaded(std::size_t layer) const {
+    return layer + model_.shape.unloaded_layers < model_.shape.layers.size();
+  }
+
   void add_layer(std::size_t layer, const LayerCacheSize& cache) {
+    if (!is_loaded(layer)) return;
     const auto gpu = places_[layer];
     const auto in_host = gpu ? host_experts(model_, options_, layer) : 0;
     add_weights(gpu, model_.weights.layers[layer] - in_host);

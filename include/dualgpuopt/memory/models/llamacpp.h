@@ -35,6 +35,7 @@ struct LlamaCppOptions {
   bool gates_in_place = false;  ///< Builds before b5775 (June 2025), which had no operation of its own for gates.
   bool host_ops_on_gpu = true;  ///< Large batches are worked on by the first GPU even where weights lie in host memory;
                                 ///< false: --no-op-offload.
+  bool works_on_latent = false;          ///< ik_llama.cpp's -mla 1: attention makes no heads of the latent cache.
   std::optional<Bytes> attention_limit;  ///< ik_llama.cpp's -amb; 0: none. Empty: 512 MiB, as its guides have it.
 
   /// InvalidArgument, naming the option, for a context or micro-batch of 0, a split of another length than the GPUs or
