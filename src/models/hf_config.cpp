@@ -28,6 +28,17 @@ std::string architecture_of(const std::string& model_type) {
   return found == same.end() ? model_type : found->second;
 }
 
+/// The names that transformers' families have for one dimension (`attribute_map` in their configurations), today's
+/// first.
+using Names = std::initializer_list<const char*>;
+constexpr Names kEmbedding{"hidden_size", "n_embd", "d_model"};
+constexpr Names kLayers{"num_hidden_layers", "n_layer", "n_layers", "num_layers"};
+constexpr Names kHeads{"num_attention_heads", "n_head", "n_heads", "num_heads"};
+constexpr Names kKvHeads{"num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num"};
+constexpr Names kFeedForward{"intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size"};
+constexpr Names kContext{"max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length"};
+constexpr Names kVocabulary{"vocab_size", "padded_vocab_size"};
+
 /// Models with eyes have the language model's dimensions in an object of their own.
 const Json& text_part(const Json& config) {
   return config.contains("text_config") && config.at("text_config").is_object() ? config.at("text_config") : config;
@@ -65,20 +76,30 @@ ExpertShape experts_of(JsonNumbers& numbers) {
   return {count, numbers.first_of({"num_experts_per_tok", "experts_per_token"}), width, shared};
 }
 
+/// Families from before grouped queries have one head of keys for all (falcon with its first architecture, starcoder),
+/// or one for each.
+std::uint64_t kv_heads_of(const Json& config, JsonNumbers& numbers, std::uint64_t heads) {
+  const bool is_new =
+      config.contains("new_decoder_architecture") && config.at("new_decoder_architecture") == Json(true);
+  const bool is_single = config.contains("multi_query") && config.at("multi_query") == Json(true) && !is_new;
+  return is_single ? 1 : numbers.first_of(kKvHeads, heads);
+}
+
 LayerShape layer_of(const Json& config, const ModelShape& shape, JsonNumbers& numbers, std::uint64_t i) {
   LayerShape layer;
   layer.cache = cache_of(config, shape, numbers, i);
-  layer.heads = numbers.required("num_attention_heads");
-  layer.kv_heads = numbers.count("num_key_value_heads", layer.heads);
+  layer.heads = numbers.required(kHeads);
+  layer.kv_heads = kv_heads_of(config, numbers, layer.heads);
   const auto head_length = layer.heads == 0 ? 0 : shape.embedding / layer.heads;
-  layer.key_length = layer.value_length = numbers.count("head_dim", head_length);
+  layer.key_length = layer.value_length = numbers.first_of({"head_dim", "kv_channels"}, head_length);
   if (shape.latent.rank > 0) {
     layer.key_length = numbers.count("qk_nope_head_dim") + shape.latent.rope;
     layer.value_length = numbers.count("v_head_dim", layer.key_length);
     layer.kv_heads = layer.heads;
   }
   const bool is_dense = shape.experts.count == 0 || i < numbers.count("first_k_dense_replace");
-  layer.feed_forward = is_dense ? numbers.count("intermediate_size") : 0;
+  constexpr std::uint64_t customary_width = 4;  // where a family has no key for it, or leaves it empty
+  layer.feed_forward = is_dense ? numbers.first_of(kFeedForward, customary_width * shape.embedding) : 0;
   return layer;
 }
 
@@ -92,15 +113,15 @@ ModelShape read_shape(const Json& config, JsonNumbers& numbers) {
   constexpr std::uint64_t most_layers = 4096;
   ModelShape shape;
   shape.architecture = architecture_of(text_at(config, "model_type"));
-  shape.embedding = numbers.required("hidden_size");
-  shape.vocabulary = numbers.count("vocab_size");
-  shape.context = numbers.count("max_position_embeddings");
+  shape.embedding = numbers.required(kEmbedding);
+  shape.vocabulary = numbers.first_of(kVocabulary);
+  shape.context = numbers.first_of(kContext);
   shape.window = window_of(config, numbers);
   shape.experts = experts_of(numbers);
   if (numbers.count("kv_lora_rank") > 0)
     shape.latent = {numbers.count("kv_lora_rank"), numbers.count("q_lora_rank"), numbers.count("qk_rope_head_dim")};
   set_state(shape, state_of(numbers));
-  const auto layers = std::min(numbers.required("num_hidden_layers"), most_layers);
+  const auto layers = std::min(numbers.required(kLayers), most_layers);
   for (std::uint64_t i = 0; i < layers; ++i) shape.layers.push_back(layer_of(config, shape, numbers, i));
   return shape;
 }

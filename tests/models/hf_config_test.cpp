@@ -93,6 +93,21 @@ TEST(HfConfig, KnowsWindowsAndTheLanguagePartOfModelsWithEyes) {
   EXPECT_TRUE(model->weights.tied) << "as all of that family";
 }
 
+TEST(HfConfig, KnowsTheNamesOfOlderFamilies) {
+  const auto gpt2 = parse_hf_config(R"({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12,
+                                        "n_positions": 1024, "n_inner": null, "vocab_size": 50257})");
+  ASSERT_TRUE(gpt2) << gpt2.error().describe();
+  EXPECT_EQ(gpt2->shape.context, 1024U);
+  EXPECT_EQ(gpt2->shape.layers.at(0).feed_forward, 3072U);
+  EXPECT_NEAR(gpt2->weights.parameters, 124.4e6, 1.5e6) << "as its authors count; positions are not counted here";
+
+  const auto falcon = parse_hf_config(R"({"model_type": "falcon", "hidden_size": 4544, "num_hidden_layers": 32,
+                                          "num_attention_heads": 71, "multi_query": true, "vocab_size": 65024})");
+  ASSERT_TRUE(falcon) << falcon.error().describe();
+  EXPECT_EQ(falcon->shape.layers.at(0).kv_heads, 1U);
+  EXPECT_NEAR(falcon->weights.parameters, 7.22e9, 0.05e9);
+}
+
 TEST(HfConfig, NamesTheKeyThatIsWrong) {
   EXPECT_THAT(parse_hf_config("[]").error().describe(), HasSubstr("not a JSON object"));
   EXPECT_THAT(parse_hf_config("{}").error().describe(), HasSubstr("the key \"hidden_size\" is missing"));
