@@ -63,6 +63,10 @@ void add_llamacpp(CLI::App& command, const Options& options) {
                     "So many layers on the GPUs, the output being one; all if not given");
   group->add_flag("--cpu-moe", options->request.cpu_moe, "All experts in host memory");
   group->add_option("--n-cpu-moe", options->request.host_expert_layers, "The experts of so many layers in host memory");
+  group
+      ->add_option("--override-tensor", options->request.override_tensor,
+                   "PATTERN=DEVICE,…: tensors whose names match are put there, as in exps=CPU or blk.1[0-9].=CUDA1")
+      ->allow_extra_args(false);
   group->add_flag("--swa-full", options->request.full_window, "Sliding-window layers keep the whole context");
   group->add_flag("--kv-unified", options->request.unified, "Sequences share the context");
   group->add_option("--mla", options->request.latent, "0 to 3: how latent attention is kept")->check(CLI::Range(0, 3));

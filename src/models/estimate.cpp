@@ -71,7 +71,7 @@ Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model
   options.cache.sequences = given.parallel;
   options.cache.micro_batch = given.micro_batch;
   options.cache.full_window = given.full_window;
-  options.cache.unified = given.unified || given.parallel == 1;
+  options.cache.unified = given.unified;
   options.flash_attention = given.flash_attention;
   options.gpus = gpus.count;
   options.split = *split;
@@ -80,7 +80,10 @@ Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model
   options.gpu_layers = given.gpu_layers;
   options.host_expert_layers = given.cpu_moe ? model.shape.layers.size() : given.host_expert_layers;
   options.host_ops_on_gpu = given.host_ops_on_gpu;
-  options.pipeline = given.pipeline;
+  options.pipeline = given.pipeline && given.override_tensor.empty();
+  auto placed = place_tensors(model, given.override_tensor, gpus.count);
+  if (!placed) return fail(std::move(placed.error()));
+  options.placed = *std::move(placed);
   if (given.attention_limit) options.attention_limit = std::min(*given.attention_limit, kMostMebibytes) << 20;
   if (auto applied = apply_version(given.version, options); !applied) return fail(std::move(applied.error()));
   if (given.latent) options.cache.latent = latent_cache(*given.latent);

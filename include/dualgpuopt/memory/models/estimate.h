@@ -29,6 +29,7 @@ struct EstimateRequest {
   std::optional<std::uint64_t> gpu_layers;
   bool cpu_moe = false;
   std::uint64_t host_expert_layers = 0;
+  std::vector<std::string> override_tensor;  ///< "PATTERN=DEVICE,PATTERN=DEVICE", the first that matches counts.
   bool flash_attention = true;
   bool full_window = false;
   bool unified = false;
