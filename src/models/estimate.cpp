@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 
 #include "models/request_text.h"
 
@@ -118,14 +119,21 @@ Result<LlamaCppEstimate> estimate_llamacpp(const EstimateRequest& given) {
   if (!gpus) return fail(gpus.error());
   const auto options = resolve(given, *model, *gpus);
   if (!options) return fail(options.error());
-  LlamaCppEstimate answer{*std::move(model), *options, gpus->free, {}, {}, {}};
+  LlamaCppEstimate answer{*std::move(model), *options, gpus->free, {}, {}, {}, {}};
   const GpuRoom room{gpus->free};
   answer.need = llamacpp_need(answer.model, answer.options);
   answer.missing = missing(answer.need, room);
+  if (!room.free.empty()) answer.limits = limits(answer.model, answer.options, room);
   if (std::any_of(answer.missing.begin(), answer.missing.end(), [](Bytes bytes) { return bytes > 0; })) {
     answer.remedies = remedies(answer.model, answer.options, room);
   }
   return answer;
+}
+
+Bytes placed_bytes(const LlamaCppEstimate& estimate) {
+  const auto& tensors = estimate.model.tensors;
+  return std::accumulate(estimate.options.placed.begin(), estimate.options.placed.end(), Bytes{0},
+                         [&](Bytes sum, const TensorPlace& place) { return sum + tensors[place.tensor].bytes; });
 }
 
 Result<VllmEstimate> estimate_vllm(const EstimateRequest& given) {

@@ -107,4 +107,9 @@ void take_out(ModelWeights& weights, const ModelTensor& tensor) {
   if (tensor.layer && tensor.is_of_experts()) take(weights.experts[*tensor.layer]);
 }
 
+void put_in(ModelWeights& weights, const ModelTensor& tensor) {
+  part_of(weights, tensor) += tensor.bytes;
+  if (tensor.layer && tensor.is_of_experts()) weights.experts[*tensor.layer] += tensor.bytes;
+}
+
 }  // namespace dualgpuopt::memory

@@ -28,7 +28,8 @@ struct ModelTensor {
 [[nodiscard]] std::vector<ModelTensor> tensors_of(const ModelShape& shape, const ModelWeights& weights,
                                                   const std::string& file_type);
 
-/// Of these weights, the part that a tensor counts with is less by its bytes; nothing becomes negative.
+/// Of these weights, the part that a tensor counts with becomes less by its bytes, or more; nothing becomes negative.
 void take_out(ModelWeights& weights, const ModelTensor& tensor);
+void put_in(ModelWeights& weights, const ModelTensor& tensor);
 
 }  // namespace dualgpuopt::memory
