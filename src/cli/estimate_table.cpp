@@ -123,4 +123,18 @@ std::string estimate_table(const VllmEstimate& estimate) {
   return text + "\n" + verdict(estimate);
 }
 
+std::string estimate_table(const ProfileEstimate& estimate) {
+  const auto base = estimate.profile.base;
+  auto text = fmt::format("{}, a profile, batch {}, context {}: a rough line\n\n", estimate.profile.name,
+                          estimate.batch, estimate.context);
+  text += row("ON ALL GPUS", estimate.usage()) + row("base", base);
+  text += row("batch", estimate.profile.estimate_usage(estimate.batch, 0) - base);
+  text += row("tokens", estimate.profile.estimate_usage(0, estimate.context) - base);
+  if (estimate.free.empty()) return text;
+  const auto margin = estimate.margin();
+  text += margin < 0 ? fmt::format("\nDoes not fit: {} are missing.\n", format_bytes(0 - static_cast<Bytes>(margin)))
+                     : fmt::format("\nFits, with {} to spare.\n", format_bytes(static_cast<Bytes>(margin)));
+  return text + limits_text(estimate);
+}
+
 }  // namespace dualgpuopt::memory::cli

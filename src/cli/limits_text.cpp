@@ -31,7 +31,7 @@ std::string split_line(const std::optional<LayerSplit>& split) {
 
 /// With a line before, as there is something.
 std::string under_heading(const std::string& lines) {
-  return lines.empty() ? "" : "\nAt most, each alone, with what is left on the fullest GPU:\n" + lines;
+  return lines.empty() ? "" : "\nThe most that fits, each alone:\n" + lines;
 }
 
 std::string batch_line(const std::optional<Limit>& limit) {
@@ -65,6 +65,21 @@ std::string limits_text(const FitLimits& limits, const Model& model, const VllmO
                   most->margin)
            : "";
   return under_heading(context_line(limits.context, model.shape.context) + requests);
+}
+
+std::string limits_text(const ProfileEstimate& estimate) {
+  FitLimits limits;
+  auto changed = estimate;
+  if (const auto most = estimate.longest_context(); most.value_or(0) > 0) {
+    changed.context = *most;
+    limits.context = Limit{*most, changed.margin()};
+  }
+  changed = estimate;
+  if (const auto most = estimate.largest_batch(); most.value_or(0) > 0) {
+    changed.batch = *most;
+    limits.sequences = Limit{*most, changed.margin()};
+  }
+  return under_heading(context_line(limits.context, 0) + batch_line(limits.sequences));
 }
 
 }  // namespace dualgpuopt::memory::cli

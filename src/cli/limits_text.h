@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "dualgpuopt/memory/models/limits.h"
+#include "dualgpuopt/memory/profiles/profile_estimate.h"
 
 namespace dualgpuopt::memory::cli {
 
@@ -12,5 +12,7 @@ namespace dualgpuopt::memory::cli {
 [[nodiscard]] std::string limits_text(const FitLimits& limits, const Model& model, const TransformersOptions& options);
 [[nodiscard]] std::string limits_text(const FitLimits& limits, const Model& model, const TrainingOptions& options);
 [[nodiscard]] std::string limits_text(const FitLimits& limits, const Model& model, const VllmOptions& options);
+/// Of a profile with GPUs of known sizes.
+[[nodiscard]] std::string limits_text(const ProfileEstimate& estimate);
 
 }  // namespace dualgpuopt::memory::cli

@@ -19,7 +19,7 @@ TEST(LimitsText, HasALineAnAnswer) {
   const FitLimits limits{Limit{41216, 3_MiB}, Limit{5, 200_MiB}, Limit{33, 2_GiB},
                          LayerSplit{{20, 13}, -SignedBytes{1 << 20}}};
   EXPECT_EQ(limits_text(limits, trained_for(8192), options), R"(
-At most, each alone, with what is left on the fullest GPU:
+The most that fits, each alone:
 Largest context  --context 41216 (trained for 8192)      3 MiB to spare
 Largest batch    --parallel 5 --context 20480            200 MiB to spare
 Most GPU layers  --gpu-layers 33 of 33                   2.0 GiB to spare
