@@ -11,11 +11,13 @@ using Counts = std::vector<std::uint64_t>;
 
 class Search {
  public:
-  explicit Search(const Margins& margins) : margins_(margins) {}
+  Search(const Margins& margins, std::uint64_t most_tries) : margins_(margins), tries_left_(most_tries) {}
 
   /// Keeps the counts if they are better than the best so far: of two with as little left where least is left, the one
   /// with more where the next least is.
   bool take(const Counts& counts) {
+    if (tries_left_ == 0) return false;
+    --tries_left_;
     auto margins = margins_(counts);
     const auto tightest = std::min_element(margins.begin(), margins.end()) - margins.begin();
     std::sort(margins.begin(), margins.end());
@@ -45,6 +47,7 @@ class Search {
 
  private:
   const Margins& margins_;
+  std::uint64_t tries_left_;
   LayerSplit best_;
   std::vector<SignedBytes> sorted_;  ///< What the best leaves, the least first.
   std::size_t tightest_ = 0;
@@ -69,16 +72,18 @@ Counts by_shares(std::uint64_t layers, const std::vector<double>& shares) {
 }  // namespace
 
 LayerSplit best_split(std::uint64_t layers, const std::vector<double>& shares, const Margins& margins) {
-  constexpr int most_moves = 64;  // of one size: a bound for descriptions of models that nobody has
-  Search search(margins);
-  if (shares.size() <= 2) {
+  // A try costs as much as there are layers: a bound for descriptions of models that nobody has.
+  constexpr std::uint64_t most_work = 1'000'000;
+  const auto tries = most_work / std::max<std::uint64_t>(layers, 1);
+  Search search(margins, tries);
+  if (shares.size() <= 2 && layers < tries) {
     for (std::uint64_t first = shares.size() == 2 ? 0 : layers; first <= layers; ++first)
       search.take(shares.size() == 2 ? Counts{first, layers - first} : Counts{first});
     return search.best();
   }
   search.take(by_shares(layers, shares));
   for (auto piece = std::max<std::uint64_t>(layers / 4, 1); piece > 0; piece /= 2) {
-    for (int moves = 0; moves < most_moves && search.move(piece); ++moves) continue;
+    while (search.move(piece)) continue;
   }
   return search.best();
 }

@@ -45,6 +45,12 @@ TEST(BestSplit, LeavesTheMostWhereLeastIsLeft) {
   EXPECT_EQ(best_split(10, {1, 1}, rooms({10, 10}, 5, 0)).margin, -15) << "what is best need not fit";
 }
 
+TEST(BestSplit, ComesToAnEndWithAnyNumberOfLayers) {
+  const auto found = best_split(4'000, std::vector<double>(64, 1), rooms(std::vector<SignedBytes>(64, 1'000), 1, 0));
+  EXPECT_EQ(std::accumulate(found.layers.begin(), found.layers.end(), std::uint64_t{0}), 4'000U);
+  EXPECT_EQ(best_split(4'000, {1, 1}, rooms({3'000, 2'000}, 1, 0)).layers, (Counts{2'500, 1'500}));
+}
+
 TEST(BestSplit, ReadsAsAnOption) { EXPECT_EQ((LayerSplit{{20, 13}, 0}).text(), "20,13"); }
 
 RC_GTEST_PROP(BestSplit, OfTwoGpusIsTheBestThereIs, ()) {
