@@ -110,8 +110,9 @@ class LayerSplit(NamedTuple):
 
 
 class FitLimits(NamedTuple):
-    """What fits on given GPUs, each asked alone with all else as it is; None: nothing does, or it is not asked of this
-    runtime.
+    """What fits on given GPUs, each asked alone with all else as it is.
+
+    None: nothing does, or it is not asked of this runtime.
 
     Attributes:
         context: Tokens.
