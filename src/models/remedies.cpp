@@ -53,6 +53,13 @@ Remedy smaller_context(const Model& model, const LlamaCppOptions& options, const
   return fmt::format("shorten the context to {} tokens: --context {}", tokens, tokens);
 }
 
+Remedy fewer_sequences(const Model& model, const LlamaCppOptions& options, const GpuRoom& room) {
+  const auto most = largest_batch(model, options, room, options.cache.sequences);
+  if (most == 0 || options.cache.sequences == 1) return std::nullopt;
+  return fmt::format("work on {0} sequences at once: --parallel {0} --context {1}", most,
+                     with_sequences(options, most).cache.context);
+}
+
 Remedy experts_in_host(const Model& model, const LlamaCppOptions& options, const GpuRoom& room) {
   const auto layers = fewest_host_expert_layers(model, options, room);
   if (!layers) return std::nullopt;
@@ -89,8 +96,8 @@ Remedy quarter_cache(const Model& model, const LlamaCppOptions& options, const G
 
 std::vector<std::string> remedies(const Model& model, const LlamaCppOptions& options, const GpuRoom& room) {
   std::vector<std::string> found;
-  for (const auto remedy : {better_split, fused_attention, half_cache, smaller_context, experts_in_host, smaller_file,
-                            fewer_layers, quarter_cache}) {
+  for (const auto remedy : {better_split, fused_attention, half_cache, smaller_context, fewer_sequences,
+                            experts_in_host, smaller_file, fewer_layers, quarter_cache}) {
     if (auto text = remedy(model, options, room)) found.push_back(*std::move(text));
   }
   return found;

@@ -45,6 +45,14 @@ TEST(Remedies, UseAFusedKernel) {
   EXPECT_THAT(remedies(testing::llama3_8b(), options, {{10_GiB}}).front(), HasSubstr("--flash-attn on"));
 }
 
+TEST(Remedies, WorkOnFewerSequences) {
+  auto options = with_context(32768);
+  EXPECT_THAT(remedies(testing::llama3_8b(), options, {{8_GiB}}), Not(Contains(HasSubstr("--parallel"))));
+  options.cache.sequences = 4;
+  EXPECT_THAT(remedies(testing::llama3_8b(), options, {{8_GiB}}),
+              Contains("work on 3 sequences at once: --parallel 3 --context 24576"));
+}
+
 TEST(Remedies, NameAFileThatWouldFit) {
   EXPECT_THAT(remedies(testing::llama3_8b("Q8_0"), with_context(8192), {{8_GiB}}),
               Contains(::testing::MatchesRegex("load a smaller file: Q6_K would have about 6\\.1 GiB .an estimate.")));
