@@ -206,7 +206,7 @@ double output(const Graph& graph, const ComputePlace& place) {
 bool is_pipelined(const ModelShape& shape, const LlamaCppOptions& options) {
   const bool is_whole = options.gpu_layers.value_or(shape.layers.size() + 1) > shape.layers.size();
   return options.fork == LlamaCppFork::Mainline && options.gpus > 1 && options.mode == SplitMode::Layer && is_whole &&
-         options.host_expert_layers == 0 && options.pipeline;
+         options.host_expert_layers == 0 && options.placed.empty() && options.pipeline;
 }
 
 bool stages_weights(const LlamaCppOptions& options) {

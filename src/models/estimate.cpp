@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 
 #include "models/request_text.h"
 
@@ -95,7 +96,7 @@ Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model
   options.cache.sequences = given.parallel;
   options.cache.micro_batch = given.micro_batch;
   options.cache.full_window = given.full_window;
-  options.cache.unified = given.unified || given.parallel == 1;
+  options.cache.unified = given.unified;
   options.flash_attention = given.flash_attention;
   options.gpus = gpus.count;
   options.split = *split;
@@ -104,7 +105,10 @@ Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model
   options.gpu_layers = given.gpu_layers;
   options.host_expert_layers = given.cpu_moe ? model.shape.layers.size() : given.host_expert_layers;
   options.host_ops_on_gpu = given.host_ops_on_gpu;
-  options.pipeline = given.pipeline;
+  options.pipeline = given.pipeline && given.override_tensor.empty();
+  auto placed = place_tensors(model, given.override_tensor, gpus.count);
+  if (!placed) return fail(std::move(placed.error()));
+  options.placed = *std::move(placed);
   if (given.attention_limit) options.attention_limit = std::min(*given.attention_limit, kMostMebibytes) << 20;
   if (auto applied = apply_version(given.version, options); !applied) return fail(std::move(applied.error()));
   if (given.latent) {
@@ -143,14 +147,21 @@ Result<LlamaCppEstimate> estimate_llamacpp(const EstimateRequest& given) {
   if (!gpus) return fail(gpus.error());
   const auto options = resolve(given, *model, *gpus);
   if (!options) return fail(options.error());
-  LlamaCppEstimate answer{*std::move(model), *options, gpus->free, {}, {}, {}};
+  LlamaCppEstimate answer{*std::move(model), *options, gpus->free, {}, {}, {}, {}};
   const GpuRoom room{gpus->free};
   answer.need = llamacpp_need(answer.model, answer.options);
   answer.missing = missing(answer.need, room);
+  if (!room.free.empty()) answer.limits = limits(answer.model, answer.options, room);
   if (std::any_of(answer.missing.begin(), answer.missing.end(), [](Bytes bytes) { return bytes > 0; })) {
     answer.remedies = remedies(answer.model, answer.options, room);
   }
   return answer;
+}
+
+Bytes placed_bytes(const LlamaCppEstimate& estimate) {
+  const auto& tensors = estimate.model.tensors;
+  return std::accumulate(estimate.options.placed.begin(), estimate.options.placed.end(), Bytes{0},
+                         [&](Bytes sum, const TensorPlace& place) { return sum + tensors[place.tensor].bytes; });
 }
 
 Result<VllmEstimate> estimate_vllm(const EstimateRequest& given) {

@@ -149,7 +149,8 @@ Result<Model> load_gguf_model(const std::filesystem::path& file) {
   auto shape = shape_of(*header);
   if (!shape) return fail(std::move(shape.error()).with_context(file.string()));
   auto weights = fitted(weights_of(*header), shape->layers.size());
-  return Model{*std::move(shape), std::move(weights)};
+  auto tensors = tensors_of(*header, shape->layers.size());
+  return Model{*std::move(shape), std::move(weights), std::move(tensors)};
 }
 
 }  // namespace dualgpuopt::memory

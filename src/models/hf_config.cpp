@@ -197,7 +197,8 @@ Result<Model> parse_hf_config(std::string_view json) {
   }
   auto weights = weights_of(shape, hints);
   if (!weights) return fail(std::move(weights.error()));
-  return Model{std::move(shape), *std::move(weights)};
+  auto tensors = tensors_of(shape, *weights, hints.file_type);
+  return Model{std::move(shape), *std::move(weights), std::move(tensors)};
 }
 
 Result<Model> load_hf_model(const std::filesystem::path& path) {
@@ -218,6 +219,7 @@ Result<Model> load_hf_model(const std::filesystem::path& path) {
   const double told_by_dimensions = model->weights.parameters;
   model->weights = fitted(weights_of(*tensors), model->shape.layers.size());
   if (model->weights.parameters == 0) model->weights.parameters = told_by_dimensions;
+  model->tensors = tensors_of(model->shape, model->weights, "");
   return model;
 }
 

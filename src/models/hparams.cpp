@@ -172,7 +172,8 @@ Result<Model> parse_hparams(std::string_view json) {
   auto weights = weights_of(shape, {text_at(document, "file_type"), file_bytes(text_at(document, "model_size")),
                                     parameters(text_at(document, "model_params"))});
   if (!weights) return fail(std::move(weights.error()));
-  return Model{std::move(shape), *std::move(weights)};
+  auto tensors = tensors_of(shape, *weights, text_at(document, "file_type"));
+  return Model{std::move(shape), *std::move(weights), std::move(tensors)};
 }
 
 Result<Model> load_hparams(const std::filesystem::path& file) {

@@ -131,6 +131,35 @@ TEST_F(EstimateTest, TakesWhatLimitsTheScratch) {
   EXPECT_GT(*estimate_llamacpp(request_)->options.attention_limit, Bytes{1} << 59) << "no overflow";
 }
 
+TEST_F(EstimateTest, SaysWhatStillFits) {
+  EXPECT_FALSE(estimate_llamacpp(request_)->limits);
+  request_.gpus = "8GiB,4GiB";
+  const auto limits = estimate_llamacpp(request_)->limits;
+  ASSERT_TRUE(limits && limits->context && limits->split);
+  EXPECT_GT(limits->context->amount, 8192U);
+  request_.split = limits->split->text();
+  const auto split = estimate_llamacpp(request_);
+  EXPECT_EQ(split->need[0].layers, limits->split->layers[0]);
+  EXPECT_EQ(least_margin(split->need, {split->free}), limits->split->margin);
+}
+
+TEST_F(EstimateTest, PlacesTensorsByName) {
+  request_.gpus = "2";
+  const auto usual = estimate_llamacpp(request_);
+  request_.override_tensor = {"blk.[0-3].ffn=CPU", "output=CUDA1"};
+  const auto placed = estimate_llamacpp(request_);
+  ASSERT_TRUE(placed) << placed.error().describe();
+  EXPECT_FALSE(placed->options.pipeline);
+  EXPECT_EQ(placed->options.placed.size(), 4U * 3 + 33) << "attn_output too";
+  EXPECT_EQ(placed->need[2].weights - usual->need[2].weights,
+            usual->need[0].weights - placed->need[0].weights + usual->need[1].weights - placed->need[1].weights);
+  EXPECT_GT(placed_bytes(*placed), 0U);
+  request_.override_tensor = {"blk.(=CPU"};
+  EXPECT_THAT(refusal(), HasSubstr("override_tensor: \"blk.(=CPU\""));
+  request_.override_tensor = {"nothing=CPU"};
+  EXPECT_FALSE(estimate_llamacpp(request_)->options.pipeline) << "llama.cpp does not look whether anything matches";
+}
+
 TEST_F(EstimateTest, NamesTheFieldThatIsWrong) {
   request_.gpus = "many";
   EXPECT_THAT(refusal(), HasSubstr("gpus: "));

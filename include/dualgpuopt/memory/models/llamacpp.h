@@ -7,6 +7,7 @@
 
 #include "dualgpuopt/memory/models/kv_cache.h"
 #include "dualgpuopt/memory/models/model_source.h"
+#include "dualgpuopt/memory/models/tensor_override.h"
 
 namespace dualgpuopt::memory {
 
@@ -27,6 +28,8 @@ struct LlamaCppOptions {
   bool output_first = true;  ///< Of gpu_layers the output is the first to go to a GPU (pull request 18148, December
                              ///< 2025); before, and in the fork whatever this says, the last.
   std::uint64_t host_expert_layers = 0;  ///< So many first layers keep their experts in host memory (--n-cpu-moe).
+  std::vector<TensorPlace> placed;       ///< Tensors placed by name, whatever else is said of them; place_tensors() of
+                                         ///< the same model. With any llama.cpp has no pipeline.
   LlamaCppFork fork = LlamaCppFork::Mainline;
   bool one_output = false;  ///< Logits for one token a sequence only, as servers have it since 2026.
   bool pipeline = true;     ///< Inputs are kept four times where several GPUs hold everything; CUDA and ROCm do so.

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "dualgpuopt/memory/models/model_weights.h"
+#include "dualgpuopt/memory/models/model_tensors.h"
 
 namespace dualgpuopt::memory {
 
@@ -12,6 +12,7 @@ namespace dualgpuopt::memory {
 struct Model {
   ModelShape shape;
   ModelWeights weights;
+  std::vector<ModelTensor> tensors = {};  ///< By name; `weights` are their sums. Empty where nobody asked for names.
 };
 
 /// The shape that a GGUF header tells (the keys of docs/gguf.md, "[llm]"). Error: ParseFailed, naming the key that is
