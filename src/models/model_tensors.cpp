@@ -59,7 +59,8 @@ void add_layer(std::vector<ModelTensor>& tensors, std::size_t layer, const Matri
   for (std::size_t i = 0; i < matrices.size(); ++i) {
     const auto bytes = (matrices[i].is_of_experts() ? experts : others).next(sizes[i]);
     if (matrices[i].name == "norms") continue;
-    tensors.push_back({fmt::format("blk.{}.{}.weight", layer, matrices[i].name), bytes, matrices[i].elements(), layer});
+    tensors.push_back({fmt::format("blk.{}.{}.weight", layer, matrices[i].name), bytes, matrices[i].elements(), layer,
+                       matrices[i].columns});
   }
 }
 
@@ -78,7 +79,8 @@ std::vector<ModelTensor> tensors_of(const GgufHeader& header, std::size_t layers
   std::vector<ModelTensor> tensors;
   tensors.reserve(header.tensors.size());
   for (const auto& tensor : header.tensors)
-    tensors.push_back({tensor.name, tensor.bytes, elements_of(tensor), layer_of(tensor.name, layers)});
+    tensors.push_back(
+        {tensor.name, tensor.bytes, elements_of(tensor), layer_of(tensor.name, layers), tensor.shape.front()});
   return tensors;
 }
 
@@ -86,16 +88,19 @@ std::vector<ModelTensor> tensors_of(const ModelShape& shape, const ModelWeights&
                                     const std::string& file_type) {
   const auto types = Quantisation::parse(file_type).value_or(Quantisation::uniform(1));
   const double words = static_cast<double>(shape.vocabulary) * static_cast<double>(shape.embedding);
-  std::vector<ModelTensor> tensors{{"token_embd.weight", weights.input, words}};
-  if (!weights.tied) tensors.push_back({"output.weight", weights.output, words});
+  std::vector<ModelTensor> tensors{{"token_embd.weight", weights.input, words, {}, shape.embedding}};
+  if (!weights.tied) tensors.push_back({"output.weight", weights.output, words, {}, shape.embedding});
   for (std::size_t i = 0; i < shape.layers.size() && i < weights.layers.size(); ++i) {
     const auto& layer = shape.layers[i];
     const auto matrices = layer_matrices(shape, layer);
-    const Quantisation::Place place{i, shape.layers.size(), layer.heads / std::max<std::uint64_t>(layer.kv_heads, 1),
-                                    shape.experts.count};
+    Quantisation::Place place{i, shape.layers.size(), layer.heads / std::max<std::uint64_t>(layer.kv_heads, 1),
+                              shape.experts.count};
     std::vector<double> sizes;
-    for (const auto& matrix : matrices)
+    for (const auto& matrix : matrices) {
+      place.columns = matrix.columns;
+      place.is_of_experts = matrix.is_of_experts();
       sizes.push_back(matrix.elements() * types.bytes_per_element(matrix.role, place));
+    }
     add_layer(tensors, i, matrices, sizes, weights);
   }
   return tensors;

@@ -55,6 +55,8 @@ Quantisation::Place place_of(const ModelShape& shape, const ModelTensor& tensor)
   Quantisation::Place place;
   place.layers = shape.layers.size();
   place.experts = shape.experts.count;
+  place.columns = tensor.columns;
+  place.is_of_experts = tensor.is_of_experts();
   if (!tensor.layer) return place;
   const auto& layer = shape.layers[*tensor.layer];
   place.layer = *tensor.layer;

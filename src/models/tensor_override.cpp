@@ -70,6 +70,11 @@ Result<std::vector<Override>> parse_overrides(const std::vector<std::string>& te
   return overrides;
 }
 
+/// Layers for guessing ahead are not loaded.
+bool is_loaded(const Model& model, const ModelTensor& tensor) {
+  return !tensor.layer || *tensor.layer + model.shape.unloaded_layers < model.shape.layers.size();
+}
+
 }  // namespace
 
 Result<std::vector<TensorPlace>> place_tensors(const Model& model, const std::vector<std::string>& texts,
@@ -79,7 +84,7 @@ Result<std::vector<TensorPlace>> place_tensors(const Model& model, const std::ve
   std::vector<TensorPlace> places;
   for (std::size_t i = 0; i < model.tensors.size(); ++i) {
     const auto& name = model.tensors[i].name;
-    if (name.size() > kLongestName) continue;
+    if (name.size() > kLongestName || !is_loaded(model, model.tensors[i])) continue;
     const auto found = std::find_if(overrides->begin(), overrides->end(),
                                     [&](const Override& given) { return given.pattern.is_found_in(name); });
     if (found != overrides->end()) places.push_back({i, found->gpu});

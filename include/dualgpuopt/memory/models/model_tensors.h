@@ -15,6 +15,7 @@ struct ModelTensor {
   Bytes bytes = 0;
   double elements = 0;
   std::optional<std::size_t> layer = {};  ///< Empty: of the embedding, or it counts with the output.
+  std::uint64_t columns = 256;            ///< Elements of a row: not all formats can divide it.
 
   [[nodiscard]] bool is_of_experts() const { return name.find("_exps") != std::string::npos; }
   [[nodiscard]] bool is_embedding() const;
