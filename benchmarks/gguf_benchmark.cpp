@@ -1,7 +1,7 @@
 // Reading the header of a large model and estimating its memory. The bound is 20 ms.
 #include <benchmark/benchmark.h>
 
-#include "dualgpuopt/memory/models/llamacpp.h"
+#include "dualgpuopt/memory/models/estimate.h"
 #include "models/gguf_writer.h"
 
 namespace dualgpuopt::memory {
@@ -37,6 +37,24 @@ void read_and_estimate(benchmark::State& state) {
   }
 }
 BENCHMARK(read_and_estimate)->Unit(benchmark::kMillisecond);
+
+/// With what else would fit, and what would make it fit, on GPUs that are too small.
+void read_and_turn_round(benchmark::State& state) {
+  const testing::TemporaryFile file("large.gguf");
+  write_large_model(file.path());
+  EstimateRequest request;
+  request.model = file.path();
+  request.context = 32768;
+  request.override_tensor = {"blk.[0-7].tensor_[0-3]=CPU"};
+  request.gpus = "16GiB";
+  for (std::int64_t i = 1; i < state.range(0); ++i) request.gpus += ",8GiB";
+  for (auto _ : state) {
+    const auto estimate = estimate_llamacpp(request);
+    if (!estimate) state.SkipWithError(estimate.error().describe().c_str());
+    benchmark::DoNotOptimize(estimate);
+  }
+}
+BENCHMARK(read_and_turn_round)->ArgName("gpus")->Arg(1)->Arg(2)->Arg(8)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace dualgpuopt::memory

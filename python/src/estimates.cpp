@@ -64,6 +64,7 @@ void bind_request(nb::module_& module) {
       .def_rw("gpu_layers", &Request::gpu_layers, nb::for_setter(nb::arg().none()))
       .def_rw("cpu_moe", &Request::cpu_moe)
       .def_rw("host_expert_layers", &Request::host_expert_layers)
+      .def_rw("override_tensor", &Request::override_tensor)
       .def_rw("flash_attention", &Request::flash_attention)
       .def_rw("full_window", &Request::full_window)
       .def_rw("unified", &Request::unified)

@@ -1,8 +1,12 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "cli/command.h"
 #include "cli/estimate_table.h"
+#include "cli/free_gpus.h"
 #include "dualgpuopt/memory/models/estimate.h"
+#include "dualgpuopt/memory/profiles/profile_estimate.h"
 
 namespace dualgpuopt::memory::cli {
 namespace {
@@ -12,32 +16,78 @@ struct EstimateOptions {
   std::string split_mode = "layer";
   std::string flash_attention = "on";
   std::string runtime = "llama.cpp";
+  std::string profiles;  ///< A file; empty: the built-in ones alone.
+  SourceChoice source;
+  bool free = false;
   bool json = false;
 };
 
+/// The answer as it is shown.
 template <typename Estimate>
-int show(const Result<Estimate>& estimate, bool json) {
-  if (!estimate) return report(estimate.error());
-  Output output;
-  const auto written = output.write(json ? to_json(*estimate) + "\n" : estimate_table(*estimate));
+Result<std::string> shown(const Result<Estimate>& estimate, bool json) {
+  if (!estimate) return fail(estimate.error());
+  return json ? to_json(*estimate) : estimate_table(*estimate);
+}
+
+/// What is no path may be the name of a profile.
+bool names_a_profile(const EstimateRequest& request) {
+  std::error_code code;
+  return !request.model.empty() && request.hparams.empty() && !std::filesystem::exists(request.model, code);
+}
+
+Result<std::string> of_profile(const EstimateRequest& request, const EstimateOptions& options) {
+  const auto profile = find_profile(request.model, options.profiles);
+  if (!profile) return fail(profile.error());
+  if (options.runtime != "llama.cpp") {
+    return fail(ErrorCode::InvalidArgument, fmt::format("--runtime {}: {} is a profile, and those are of no runtime",
+                                                        options.runtime, request.model));
+  }
+  return shown(estimate_profile(*profile, request), options.json);
+}
+
+Result<std::string> answer(const EstimateRequest& request, const EstimateOptions& options) {
+  if (names_a_profile(request)) return of_profile(request, options);
+  if (options.runtime == "vllm") return shown(estimate_vllm(request), options.json);
+  if (options.runtime == "transformers") return shown(estimate_transformers(request), options.json);
+  if (options.runtime == "training") return shown(estimate_training(request), options.json);
+  return shown(estimate_llamacpp(request), options.json);
+}
+
+int print(const Result<std::string>& text) {
+  if (!text) return report(text.error());
+  const auto written = Output().write(*text);
   return written ? kFine : report(written.error());
+}
+
+int estimate_free(EstimateRequest request, const EstimateOptions& options, const Snapshot& seen) {
+  const auto free = free_gpus(seen);
+  if (!free) return report(free.error());
+  request.gpus = free->sizes();
+  return print(answer(request, options).map([&](const std::string& text) {
+    return options.json ? free->added_to(text) + "\n" : free->text() + text;
+  }));
 }
 
 int estimate(const EstimateOptions& options) {
   auto request = options.request;
   request.split_rows = options.split_mode == "row";
   request.flash_attention = options.flash_attention == "on";
-  if (options.runtime == "vllm") return show(estimate_vllm(request), options.json);
-  if (options.runtime == "transformers") return show(estimate_transformers(request), options.json);
-  if (options.runtime == "training") return show(estimate_training(request), options.json);
-  return show(estimate_llamacpp(request), options.json);
+  if (!options.free)
+    return print(
+        answer(request, options).map([&](const std::string& text) { return text + (options.json ? "\n" : ""); }));
+  return look_once(options.source, {}, [&](const auto& seen) {
+    return seen ? estimate_free(request, options, **seen) : report(seen.error());
+  });
 }
 
 using Options = std::shared_ptr<EstimateOptions>;
 
 void add_model(CLI::App& command, const Options& options) {
-  command.add_option("MODEL", options->request.model,
-                     "A GGUF file (of a split one any part), a folder or file of safetensors, or a config.json");
+  command.add_option(
+      "MODEL", options->request.model,
+      "A GGUF file (of a split one any part), a folder or file of safetensors, a config.json, or the name "
+      "of a profile, as llama2-7b");
+  command.add_option("--profiles", options->profiles, "A TOML file with more profiles that MODEL may name");
   command.add_option("--hparams", options->request.hparams, "Instead: hyper-parameters as a log prints them, as JSON");
   command.add_option("--runtime", options->runtime, "llama.cpp, vllm, transformers or training")
       ->check(CLI::IsMember({"llama.cpp", "vllm", "transformers", "training"}));
@@ -50,7 +100,11 @@ void add_model(CLI::App& command, const Options& options) {
 }
 
 void add_gpus(CLI::App& command, const Options& options) {
-  command.add_option("--gpus", options->request.gpus, "How many, or what is free on each, as in 24GiB,16GiB; 0: none");
+  auto* gpus = command.add_option("--gpus", options->request.gpus,
+                                  "How many, or what is free on each, as in 24GiB,16GiB; 0: none");
+  auto* free = command.add_flag("--free", options->free, "What is free on this machine's GPUs now")->excludes(gpus);
+  options->source.add_to(command);
+  for (const auto* option : {"--source", "--timeout", "--wake"}) command.get_option(option)->needs(free);
   command.add_option("--split", options->request.split, "Each GPU's share, as in 3,1; by what is free if not given");
   command.add_option("--split-mode", options->split_mode, "layer or row")->check(CLI::IsMember({"layer", "row"}));
   command.add_option("--main-gpu", options->request.main_gpu, "The GPU of the cache, with --split-mode row");
@@ -63,6 +117,10 @@ void add_llamacpp(CLI::App& command, const Options& options) {
                     "So many layers on the GPUs, the output being one; all if not given");
   group->add_flag("--cpu-moe", options->request.cpu_moe, "All experts in host memory");
   group->add_option("--n-cpu-moe", options->request.host_expert_layers, "The experts of so many layers in host memory");
+  group
+      ->add_option("--override-tensor", options->request.override_tensor,
+                   "PATTERN=DEVICE,…: tensors whose names match are put there, as in exps=CPU or blk.1[0-9].=CUDA1")
+      ->allow_extra_args(false);
   group->add_flag("--swa-full", options->request.full_window, "Sliding-window layers keep the whole context");
   group->add_flag("--kv-unified", options->request.unified, "Sequences share the context");
   group->add_option("--mla", options->request.latent, "0 to 3: how latent attention is kept")->check(CLI::Range(0, 3));

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "cli/limits_text.h"
+
 namespace dualgpuopt::memory::cli {
 namespace {
 
@@ -31,6 +33,12 @@ std::string overhead() {
                      format_bytes(kTypicalContextOverhead));
 }
 
+std::string placed(const LlamaCppEstimate& estimate) {
+  if (estimate.options.placed.empty()) return "";
+  return fmt::format("By their names {} tensors are placed, of {}.\n", estimate.options.placed.size(),
+                     format_bytes(placed_bytes(estimate)));
+}
+
 std::string advice(const std::vector<std::string>& remedies) {
   std::string text;
   for (const auto& remedy : remedies) text += "To make it fit: " + remedy + "\n";
@@ -50,38 +58,43 @@ std::string verdict(const Estimate& answer) {
       text += fmt::format("Fits on GPU {}, with {} to spare.\n", i, format_bytes(answer.free[i] - used));
     }
   }
-  return text + advice(answer.remedies);
+  return text + advice(answer.remedies) +
+         (answer.limits ? limits_text(*answer.limits, answer.model, answer.options) : "");
 }
 
 std::string verdict(const TrainingEstimate& answer) {
   if (!answer.free) return "";
+  const auto largest = answer.limits ? limits_text(*answer.limits, answer.model, answer.options) : "";
   if (answer.missing() > 0)
     return fmt::format("Does not fit: {} are missing on each GPU.\n", format_bytes(answer.missing())) +
-           advice(answer.remedies);
+           advice(answer.remedies) + largest;
   return fmt::format("Fits, with {} to spare on each GPU.\n",
-                     format_bytes(*answer.free - answer.need.total() - kTypicalContextOverhead));
+                     format_bytes(*answer.free - answer.need.total() - kTypicalContextOverhead)) +
+         largest;
 }
 
 std::string row(std::string_view part, Bytes bytes) { return fmt::format("{:<14}{:>12}\n", part, format_bytes(bytes)); }
 
 std::string verdict(const VllmEstimate& estimate) {
   const auto& [model, options, need] = estimate;
+  const auto largest = limits_text(limits(need, options), model, options);
   if (estimate.fits()) {
     return fmt::format("Holds {} tokens: {:.1f} requests of {} tokens side by side.\n", need.tokens,
-                       need.concurrency(options.context), options.context);
+                       need.concurrency(options.context), options.context) +
+           largest;
   }
   auto text = fmt::format("Does not fit: for one request of {} tokens {} are missing on each GPU.\n", options.context,
                           format_bytes(estimate.missing()));
   if (need.tokens > 0)
     text += fmt::format("To make it fit: shorten the context to {} tokens: --context {}\n", need.tokens, need.tokens);
-  return text;
+  return text + largest;
 }
 
 }  // namespace
 
 std::string estimate_table(const LlamaCppEstimate& estimate) {
   return heading(estimate.model, estimate.options.cache.context) + "\n\n" + device_rows(estimate.need) + overhead() +
-         verdict(estimate);
+         placed(estimate) + verdict(estimate);
 }
 
 std::string estimate_table(const TransformersEstimate& estimate) {
@@ -108,6 +121,20 @@ std::string estimate_table(const VllmEstimate& estimate) {
   text += row("ON EACH GPU", need.budget) + row("weights", need.weights) + row("activations", need.activations);
   text += row("outside", need.outside) + row("KV cache", need.cache);
   return text + "\n" + verdict(estimate);
+}
+
+std::string estimate_table(const ProfileEstimate& estimate) {
+  const auto base = estimate.profile.base;
+  auto text = fmt::format("{}, a profile, batch {}, context {}: a rough line\n\n", estimate.profile.name,
+                          estimate.batch, estimate.context);
+  text += row("ON ALL GPUS", estimate.usage()) + row("base", base);
+  text += row("batch", estimate.profile.estimate_usage(estimate.batch, 0) - base);
+  text += row("tokens", estimate.profile.estimate_usage(0, estimate.context) - base);
+  if (estimate.free.empty()) return text;
+  const auto margin = estimate.margin();
+  text += margin < 0 ? fmt::format("\nDoes not fit: {} are missing.\n", format_bytes(0 - static_cast<Bytes>(margin)))
+                     : fmt::format("\nFits, with {} to spare.\n", format_bytes(static_cast<Bytes>(margin)));
+  return text + limits_text(estimate);
 }
 
 }  // namespace dualgpuopt::memory::cli

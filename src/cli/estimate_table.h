@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "dualgpuopt/memory/models/estimate.h"
+#include "dualgpuopt/memory/profiles/profile_estimate.h"
 
 namespace dualgpuopt::memory::cli {
 
@@ -11,5 +11,6 @@ namespace dualgpuopt::memory::cli {
 [[nodiscard]] std::string estimate_table(const VllmEstimate& estimate);
 [[nodiscard]] std::string estimate_table(const TransformersEstimate& estimate);
 [[nodiscard]] std::string estimate_table(const TrainingEstimate& estimate);
+[[nodiscard]] std::string estimate_table(const ProfileEstimate& estimate);
 
 }  // namespace dualgpuopt::memory::cli

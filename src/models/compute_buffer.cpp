@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "models/saturated.h"
+#include "models/shape_defaults.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -63,14 +64,20 @@ class Graph {
   /// What flash attention works on where it is latent; else it is less than the feed-forward part.
   [[nodiscard]] double flash_attention(bool is_gpu) const {
     if (!is_latent()) return 0;
-    return is_ik() ? expanded_cache(is_gpu) : latent_rows();
+    return is_ik() && !options_.works_on_latent ? expanded_cache(is_gpu) : latent_rows();
   }
 
   [[nodiscard]] double latent_rows() const {
     if (!is_latent()) return 0;
     const auto rank = static_cast<double>(shape_.latent.rank);
     const auto rope = static_cast<double>(shape_.latent.rope);
-    return kFloat * batch_ * heads_ * ((is_ik() ? 1 : 2) * rank + rope) + kLatentRows * row();
+    const bool is_once = is_ik() && !options_.flash_attention;
+    return kFloat * batch_ * heads_ * ((is_once ? 1 : 2) * rank + rope) + kLatentRows * row();
+  }
+
+  /// The fork computes up and gate of experts in one operation, with both matrices beside (-fmoe).
+  [[nodiscard]] double fused_gates(double matrix) const {
+    return shape_.experts.count > 0 ? 2 * matrix + 2 * inner() + row() + masks() / 2 : 0;
   }
 
   [[nodiscard]] double feed_forward() const { return shape_.experts.count > 0 ? experts() : dense(); }
@@ -85,20 +92,29 @@ class Graph {
   /// Whether the product of gate and up takes no place of its own: the fork computes them in one, old builds in place.
   [[nodiscard]] bool has_product_in_place() const { return is_ik() || options_.gates_in_place; }
 
-  /// Gate, up and their product.
+  /// Gate, up and their product; without gates the way up alone, whose activation works in place.
+  [[nodiscard]] double gates() const {
+    if (!has_gates(shape_.architecture)) return 1;
+    return has_product_in_place() ? 2 : 3;
+  }
+
   [[nodiscard]] double dense() const {
     std::uint64_t widest = 0;
     for (const auto& layer : shape_.layers) widest = std::max(widest, layer.feed_forward);
-    return kFloat * batch_ * (has_product_in_place() ? 2 : 3) * static_cast<double>(widest) + kDenseRows * row();
+    return kFloat * batch_ * gates() * static_cast<double>(widest) + kDenseRows * row();
+  }
+
+  /// Gates of the experts that a token uses.
+  [[nodiscard]] double inner() const {
+    return kFloat * batch_ * static_cast<double>(shape_.experts.used) *
+           static_cast<double>(shape_.experts.feed_forward);
   }
 
   /// Besides, the used experts' results. They take the place of gate and up where they fit there.
   [[nodiscard]] double experts() const {
-    const auto used = static_cast<double>(shape_.experts.used);
-    const double inner = kFloat * batch_ * used * static_cast<double>(shape_.experts.feed_forward);
-    const double outer = used * row();
-    if (has_product_in_place()) return 2 * inner + outer + kExpertRows * row();
-    return 3 * inner + (outer > 2 * inner ? outer : 0) + kExpertRows * row();
+    const double outer = static_cast<double>(shape_.experts.used) * row();
+    if (has_product_in_place()) return 2 * inner() + outer + kExpertRows * row();
+    return 3 * inner() + (outer > 2 * inner() ? outer : 0) + kExpertRows * row();
   }
 
   /// Heads are halved until the f32 keys and values of a part of them keep to the limit.
@@ -166,9 +182,8 @@ double attention(const Graph& graph, const LlamaCppOptions& options, const Compu
 }
 
 /// With several GPUs, or layers that keep a state, a second matrix finds no room in the place of the first, which
-/// smaller results have taken. The fork never showed two.
+/// smaller results have taken.
 bool holds_two_matrices(const Graph& graph, const LlamaCppOptions& options) {
-  if (options.fork == LlamaCppFork::Ik) return false;
   return options.gpus > 1 || (graph.has_states() && (puts_in_halves(options) || !options.flash_attention));
 }
 
@@ -177,6 +192,7 @@ double staged_work(const Graph& graph, const LlamaCppOptions& options, const Com
   if (place.staged == 0) return 0;
   const auto staged = static_cast<double>(place.staged);
   const double one = graph.masks() / 2 + graph.feed_forward() + staged;
+  if (options.fork == LlamaCppFork::Ik) return std::max(one, graph.fused_gates(staged));
   return holds_two_matrices(graph, options) ? std::max(one, 2 * staged + graph.row()) : one;
 }
 
@@ -190,7 +206,7 @@ double output(const Graph& graph, const ComputePlace& place) {
 bool is_pipelined(const ModelShape& shape, const LlamaCppOptions& options) {
   const bool is_whole = options.gpu_layers.value_or(shape.layers.size() + 1) > shape.layers.size();
   return options.fork == LlamaCppFork::Mainline && options.gpus > 1 && options.mode == SplitMode::Layer && is_whole &&
-         options.host_expert_layers == 0 && options.pipeline;
+         options.host_expert_layers == 0 && options.placed.empty() && options.pipeline;
 }
 
 bool stages_weights(const LlamaCppOptions& options) {

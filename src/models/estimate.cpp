@@ -4,30 +4,45 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 
 #include "models/request_text.h"
 
 namespace dualgpuopt::memory {
 namespace {
 
-/// Builds of llama.cpp from which on something is kept or computed otherwise, by pull request.
+/// Builds of llama.cpp from which on something is kept or computed otherwise, by pull request; those of 14363, 17046
+/// and 25407 are as near as the dates of merging tell.
 constexpr std::uint64_t kLatentKeysAndValues = 5146;  // 12801
 constexpr std::uint64_t kWindows = 5432;              // 13194
 constexpr std::uint64_t kGates = 5775;                // 14158
+constexpr std::uint64_t kStreams = 5910;              // 14363
+constexpr std::uint64_t kOnePadding = 6970;           // 17046
 constexpr std::uint64_t kOutputFirst = 7470;          // 18148
 constexpr std::uint64_t kLatentKeysOnly = 7830;       // 19067
 constexpr std::uint64_t kHalfMasks = 9400;            // 23764
 constexpr std::uint64_t kOneOutput = 9470;            // 23861
+constexpr std::uint64_t kIndexers = 10200;            // 25407
+
+/// Of the context without flash attention, from pull request 7257 (May 2024) on; then 256 as with it.
+constexpr std::uint64_t kFinePadding = 32;
+
+void pad_finely(LlamaCppOptions& options) {
+  if (!options.flash_attention) options.cache.padding = kFinePadding;
+}
 
 void apply_build(std::uint64_t build, LlamaCppOptions& options) {
   auto& cache = options.cache;
   if (build < kWindows) cache.full_window = true;
+  if (build < kStreams) cache.unified = true;
+  if (build < kOnePadding) pad_finely(options);
   if (build < kLatentKeysOnly) cache.latent = LatentCache::KeyAndValue;
   if (build < kLatentKeysAndValues) cache.latent = LatentCache::Expanded;
   options.gates_in_place = build < kGates;
   options.output_first = build >= kOutputFirst;
   options.half_masks = build >= kHalfMasks;
   options.one_output = build >= kOneOutput;
+  cache.indexers = build >= kIndexers;
 }
 
 /// "b5400", "build: 5400 (33eff402)" and the like, or "ik".
@@ -36,6 +51,9 @@ Result<void> apply_version(const std::string& version, LlamaCppOptions& options)
   if (version.starts_with("ik")) {
     options.fork = LlamaCppFork::Ik;
     options.cache.full_window = true;
+    options.cache.indexers = false;
+    options.cache.unified = true;
+    pad_finely(options);
     return {};
   }
   const auto digits = version.find_first_of("0123456789");
@@ -52,9 +70,16 @@ Result<void> apply_version(const std::string& version, LlamaCppOptions& options)
 
 constexpr std::uint64_t kMostMebibytes = std::uint64_t{1} << 40;
 
-LatentCache latent_cache(int mode) {
-  if (mode == 0) return LatentCache::Expanded;
-  return mode == 1 ? LatentCache::KeyAndValue : LatentCache::KeyOnly;
+/// The fork has no values besides the keys with flash attention, and no -mla 0 for files made for latent attention
+/// (llama_kv_cache_init in ik_llama.cpp).
+void apply_latent(int mode, const ModelShape& shape, LlamaCppOptions& options) {
+  const bool is_fork = options.fork == LlamaCppFork::Ik;
+  if (mode == 0 && is_fork && !shape.latent.is_expanded) mode = 1;
+  options.works_on_latent = is_fork && mode == 1;
+  const bool has_values = mode == 1 && !(is_fork && options.flash_attention);
+  options.cache.latent = mode == 0    ? LatentCache::Expanded
+                         : has_values ? LatentCache::KeyAndValue
+                                      : LatentCache::KeyOnly;
 }
 
 Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model, const GpuSpec& gpus) {
@@ -71,7 +96,7 @@ Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model
   options.cache.sequences = given.parallel;
   options.cache.micro_batch = given.micro_batch;
   options.cache.full_window = given.full_window;
-  options.cache.unified = given.unified || given.parallel == 1;
+  options.cache.unified = given.unified;
   options.flash_attention = given.flash_attention;
   options.gpus = gpus.count;
   options.split = *split;
@@ -80,10 +105,17 @@ Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model
   options.gpu_layers = given.gpu_layers;
   options.host_expert_layers = given.cpu_moe ? model.shape.layers.size() : given.host_expert_layers;
   options.host_ops_on_gpu = given.host_ops_on_gpu;
-  options.pipeline = given.pipeline;
+  options.pipeline = given.pipeline && given.override_tensor.empty();
+  auto placed = place_tensors(model, given.override_tensor, gpus.count);
+  if (!placed) return fail(std::move(placed.error()));
+  options.placed = *std::move(placed);
   if (given.attention_limit) options.attention_limit = std::min(*given.attention_limit, kMostMebibytes) << 20;
   if (auto applied = apply_version(given.version, options); !applied) return fail(std::move(applied.error()));
-  if (given.latent) options.cache.latent = latent_cache(*given.latent);
+  if (given.latent) {
+    apply_latent(*given.latent, model.shape, options);
+  } else if (model.shape.latent.is_expanded && options.fork == LlamaCppFork::Mainline) {
+    options.cache.latent = LatentCache::Expanded;
+  }
   if (auto valid = options.validate(); !valid) return fail(std::move(valid.error()));
   return options;
 }
@@ -115,14 +147,21 @@ Result<LlamaCppEstimate> estimate_llamacpp(const EstimateRequest& given) {
   if (!gpus) return fail(gpus.error());
   const auto options = resolve(given, *model, *gpus);
   if (!options) return fail(options.error());
-  LlamaCppEstimate answer{*std::move(model), *options, gpus->free, {}, {}, {}};
+  LlamaCppEstimate answer{*std::move(model), *options, gpus->free, {}, {}, {}, {}};
   const GpuRoom room{gpus->free};
   answer.need = llamacpp_need(answer.model, answer.options);
   answer.missing = missing(answer.need, room);
+  if (!room.free.empty()) answer.limits = limits(answer.model, answer.options, room);
   if (std::any_of(answer.missing.begin(), answer.missing.end(), [](Bytes bytes) { return bytes > 0; })) {
     answer.remedies = remedies(answer.model, answer.options, room);
   }
   return answer;
+}
+
+Bytes placed_bytes(const LlamaCppEstimate& estimate) {
+  const auto& tensors = estimate.model.tensors;
+  return std::accumulate(estimate.options.placed.begin(), estimate.options.placed.end(), Bytes{0},
+                         [&](Bytes sum, const TensorPlace& place) { return sum + tensors[place.tensor].bytes; });
 }
 
 Result<VllmEstimate> estimate_vllm(const EstimateRequest& given) {

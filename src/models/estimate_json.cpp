@@ -35,12 +35,37 @@ Bytes all_kv(const Estimate& answer) {
   return sum;
 }
 
+/// An amount by its name and what is left with it, or null.
+Json limit_record(const char* name, const std::optional<Limit>& limit) {
+  if (!limit) return nullptr;
+  return {{name, limit->amount}, {"margin_bytes", limit->margin}};
+}
+
+Json split_record(const std::optional<LayerSplit>& split) {
+  if (!split) return nullptr;
+  return {{"layers", split->layers}, {"margin_bytes", split->margin}};
+}
+
+Json limits_record(const FitLimits& limits) {
+  return {{"context", limit_record("tokens", limits.context)},
+          {"parallel", limit_record("sequences", limits.sequences)},
+          {"gpu_layers", limit_record("layers", limits.gpu_layers)},
+          {"split", split_record(limits.split)}};
+}
+
 template <typename Estimate>
 Json fit_record(const Estimate& answer) {
   if (answer.free.empty()) return nullptr;
   const bool is_enough =
       std::all_of(answer.missing.begin(), answer.missing.end(), [](Bytes bytes) { return bytes == 0; });
-  return {{"fits", is_enough}, {"missing_bytes", answer.missing}, {"remedies", answer.remedies}};
+  Json record{{"fits", is_enough},
+              {"missing_bytes", answer.missing},
+              {"remedies", answer.remedies},
+              {"free_bytes", answer.free},
+              {"margin_bytes", margins(answer.need, GpuRoom{answer.free})},
+              {"limits", nullptr}};
+  if (answer.limits) record["limits"] = limits_record(*answer.limits);
+  return record;
 }
 
 Json model_record(const char* runtime, const Model& model, std::uint64_t context) {
@@ -69,7 +94,11 @@ std::string devices_json(Json record, const Estimate& answer) {
 }  // namespace
 
 std::string to_json(const LlamaCppEstimate& answer) {
-  return devices_json(model_record("llama.cpp", answer.model, answer.options.cache.context), answer);
+  auto record = model_record("llama.cpp", answer.model, answer.options.cache.context);
+  record["parallel"] = answer.options.cache.sequences;
+  record["placed_tensors"] = answer.options.placed.size();
+  record["placed_bytes"] = placed_bytes(answer);
+  return devices_json(std::move(record), answer);
 }
 
 std::string to_json(const TransformersEstimate& answer) {
@@ -79,7 +108,7 @@ std::string to_json(const TransformersEstimate& answer) {
 }
 
 std::string to_json(const TrainingEstimate& answer) {
-  const auto& [model, options, free, need, remedies] = answer;
+  const auto& [model, options, free, need, remedies, limits] = answer;
   auto record = model_record("training", model, options.context);
   record["batch"] = options.batch;
   record["gpus"] = options.gpus;
@@ -96,7 +125,11 @@ std::string to_json(const TrainingEstimate& answer) {
   record["context_overhead_bytes"] = kTypicalContextOverhead;
   record["fit"] = nullptr;
   if (free)
-    record["fit"] = {{"fits", answer.missing() == 0}, {"missing_bytes", answer.missing()}, {"remedies", remedies}};
+    record["fit"] = {{"fits", answer.missing() == 0},
+                     {"missing_bytes", answer.missing()},
+                     {"remedies", remedies},
+                     {"free_bytes", *free},
+                     {"limits", limits ? limits_record(*limits) : Json()}};
   return written(record);
 }
 
@@ -112,7 +145,10 @@ std::string to_json(const VllmEstimate& estimate) {
   record["bytes_per_token"] = need.bytes_per_token;
   record["tokens"] = need.tokens;
   record["concurrency"] = need.concurrency(options.context);
-  record["fit"] = {{"fits", estimate.fits()}, {"missing_bytes", estimate.missing()}};
+  record["fit"] = {{"fits", estimate.fits()},
+                   {"missing_bytes", estimate.missing()},
+                   {"free_bytes", options.total},
+                   {"limits", limits_record(limits(need, options))}};
   return written(record);
 }
 

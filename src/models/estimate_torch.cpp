@@ -134,10 +134,11 @@ Result<TransformersEstimate> estimate_transformers(const EstimateRequest& given)
   if (auto converted = convert(*model, given.weight_type); !converted) return fail(std::move(converted.error()));
   const auto options = resolve(given, *model, *gpus);
   if (!options) return fail(options.error());
-  TransformersEstimate answer{*std::move(model), *options, gpus->free, {}, {}, {}};
+  TransformersEstimate answer{*std::move(model), *options, gpus->free, {}, {}, {}, {}};
   answer.need = transformers_need(answer.model, answer.options);
   answer.missing = missing(answer.need, GpuRoom{gpus->free});
   if (!fits(answer, answer.options)) answer.remedies = remedies(answer);
+  if (!answer.free.empty()) answer.limits = limits(answer.model, answer.options, GpuRoom{answer.free});
   return answer;
 }
 
@@ -149,9 +150,10 @@ Result<TrainingEstimate> estimate_training(const EstimateRequest& given) {
   if (auto converted = convert(*model, given.weight_type); !converted) return fail(std::move(converted.error()));
   const auto options = resolve_training(given, *model, *gpus);
   if (!options) return fail(options.error());
-  TrainingEstimate answer{*std::move(model), *options, std::nullopt, {}, {}};
+  TrainingEstimate answer{*std::move(model), *options, std::nullopt, {}, {}, {}};
   answer.need = training_need(answer.model, answer.options);
   if (!gpus->free.empty()) answer.free = *std::min_element(gpus->free.begin(), gpus->free.end());
+  if (answer.free) answer.limits = limits(answer.model, answer.options, for_buffers(*answer.free));
   if (answer.missing() > 0)
     answer.remedies = training_remedies(answer.model, answer.options, for_buffers(*answer.free));
   return answer;

@@ -91,7 +91,7 @@ Result<ModelShape> shape_of(const GgufHeader& header) {
   shape.experts = {keys.count("expert_count"), keys.count("expert_used_count"),
                    keys.count("expert_feed_forward_length"), keys.count("expert_shared_feed_forward_length")};
   shape.latent = {keys.count("attention.kv_lora_rank"), keys.count("attention.q_lora_rank"),
-                  keys.count("rope.dimension_count")};
+                  keys.count("rope.dimension_count"), keys.count("attention.key_length_mla") == 0};
   if (shape.latent.rank == 0) shape.latent = {};
   shape.window = keys.count("attention.sliding_window");
   shape.state_elements = state_elements({keys.count("ssm.conv_kernel"), keys.count("ssm.inner_size"),
@@ -105,6 +105,11 @@ Result<ModelShape> shape_of(const GgufHeader& header) {
   const auto interval = keys.count("full_attention_interval", customary_attention_interval(shape.architecture));
   const auto dense_lead = keys.count("leading_dense_block_count");
   const auto with_keys = layers_with_keys(header);
+  const bool has_indexers = header.list(shape.architecture + ".attention.indexer.types") != nullptr;
+  const auto indexers = keys.by_layer("attention.indexer.types", layers, 0);
+  shape.unloaded_layers = std::min(keys.count("nextn_predict_layers"), layers);
+  const auto without_cache =
+      std::min(std::max(keys.count("attention.shared_kv_layers"), shape.unloaded_layers), layers);
   for (std::uint64_t i = 0; i < layers; ++i) {
     LayerShape layer;
     layer.heads = heads[i];
@@ -124,6 +129,9 @@ Result<ModelShape> shape_of(const GgufHeader& header) {
     const bool is_state = interval > 0 ? (i + 1) % interval != 0 : shape.state_elements > 0 && !with_keys.contains(i);
     if (is_state) layer.cache = LayerCache::State;
     if (layer.cache != LayerCache::State && layer.kv_heads == 0) layer.cache = LayerCache::None;
+    if (i + without_cache >= layers) layer.cache = LayerCache::None;
+    layer.indexer_length = has_indexers && indexers[i] == 0 ? 0 : customary_indexer_length(shape, i);
+    if (has_indexers && indexers[i] != 0) layer.indexer_length = keys.count("attention.indexer.key_length");
     const bool is_local = layer.cache == LayerCache::Window;
     if (is_local) {
       layer.key_length = keys.count("attention.key_length_swa", layer.key_length);
@@ -141,7 +149,8 @@ Result<Model> load_gguf_model(const std::filesystem::path& file) {
   auto shape = shape_of(*header);
   if (!shape) return fail(std::move(shape.error()).with_context(file.string()));
   auto weights = fitted(weights_of(*header), shape->layers.size());
-  return Model{*std::move(shape), std::move(weights)};
+  auto tensors = tensors_of(*header, shape->layers.size());
+  return Model{*std::move(shape), std::move(weights), std::move(tensors)};
 }
 
 }  // namespace dualgpuopt::memory

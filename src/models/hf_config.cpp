@@ -5,6 +5,7 @@
 
 #include "dualgpuopt/memory/models/model_source.h"
 #include "dualgpuopt/memory/models/safetensors.h"
+#include "dualgpuopt/memory/models/tensor_type.h"
 #include "models/json_numbers.h"
 #include "models/shape_defaults.h"
 
@@ -17,11 +18,26 @@ using Json = nlohmann::json;
 std::string architecture_of(const std::string& model_type) {
   constexpr std::array same{std::pair{"deepseek_v2", "deepseek2"}, std::pair{"deepseek_v3", "deepseek2"},
                             std::pair{"gpt_oss", "gpt-oss"},       std::pair{"gemma3_text", "gemma3"},
-                            std::pair{"qwen3_moe", "qwen3moe"},    std::pair{"qwen3_next", "qwen3next"}};
+                            std::pair{"qwen3_moe", "qwen3moe"},    std::pair{"qwen3_next", "qwen3next"},
+                            std::pair{"qwen2_moe", "qwen2moe"},    std::pair{"gpt_neox", "gptneox"},
+                            std::pair{"gpt_bigcode", "starcoder"}, std::pair{"phi", "phi2"},
+                            std::pair{"cohere", "command-r"},      std::pair{"glm4_moe", "glm4moe"},
+                            std::pair{"llama4_text", "llama4"}};
   const auto* const found =
       std::find_if(same.begin(), same.end(), [&](const auto& names) { return names.first == model_type; });
   return found == same.end() ? model_type : found->second;
 }
+
+/// The names that transformers' families have for one dimension (`attribute_map` in their configurations), today's
+/// first.
+using Names = std::initializer_list<const char*>;
+constexpr Names kEmbedding{"hidden_size", "n_embd", "d_model"};
+constexpr Names kLayers{"num_hidden_layers", "n_layer", "n_layers", "num_layers"};
+constexpr Names kHeads{"num_attention_heads", "n_head", "n_heads", "num_heads"};
+constexpr Names kKvHeads{"num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num"};
+constexpr Names kFeedForward{"intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size"};
+constexpr Names kContext{"max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length"};
+constexpr Names kVocabulary{"vocab_size", "padded_vocab_size"};
 
 /// Models with eyes have the language model's dimensions in an object of their own.
 const Json& text_part(const Json& config) {
@@ -60,20 +76,30 @@ ExpertShape experts_of(JsonNumbers& numbers) {
   return {count, numbers.first_of({"num_experts_per_tok", "experts_per_token"}), width, shared};
 }
 
+/// Families from before grouped queries have one head of keys for all (falcon with its first architecture, starcoder),
+/// or one for each.
+std::uint64_t kv_heads_of(const Json& config, JsonNumbers& numbers, std::uint64_t heads) {
+  const bool is_new =
+      config.contains("new_decoder_architecture") && config.at("new_decoder_architecture") == Json(true);
+  const bool is_single = config.contains("multi_query") && config.at("multi_query") == Json(true) && !is_new;
+  return is_single ? 1 : numbers.first_of(kKvHeads, heads);
+}
+
 LayerShape layer_of(const Json& config, const ModelShape& shape, JsonNumbers& numbers, std::uint64_t i) {
   LayerShape layer;
   layer.cache = cache_of(config, shape, numbers, i);
-  layer.heads = numbers.required("num_attention_heads");
-  layer.kv_heads = numbers.count("num_key_value_heads", layer.heads);
+  layer.heads = numbers.required(kHeads);
+  layer.kv_heads = kv_heads_of(config, numbers, layer.heads);
   const auto head_length = layer.heads == 0 ? 0 : shape.embedding / layer.heads;
-  layer.key_length = layer.value_length = numbers.count("head_dim", head_length);
+  layer.key_length = layer.value_length = numbers.first_of({"head_dim", "kv_channels"}, head_length);
   if (shape.latent.rank > 0) {
     layer.key_length = numbers.count("qk_nope_head_dim") + shape.latent.rope;
     layer.value_length = numbers.count("v_head_dim", layer.key_length);
     layer.kv_heads = layer.heads;
   }
   const bool is_dense = shape.experts.count == 0 || i < numbers.count("first_k_dense_replace");
-  layer.feed_forward = is_dense ? numbers.count("intermediate_size") : 0;
+  constexpr std::uint64_t customary_width = 4;  // where a family has no key for it, or leaves it empty
+  layer.feed_forward = is_dense ? numbers.first_of(kFeedForward, customary_width * shape.embedding) : 0;
   return layer;
 }
 
@@ -87,29 +113,65 @@ ModelShape read_shape(const Json& config, JsonNumbers& numbers) {
   constexpr std::uint64_t most_layers = 4096;
   ModelShape shape;
   shape.architecture = architecture_of(text_at(config, "model_type"));
-  shape.embedding = numbers.required("hidden_size");
-  shape.vocabulary = numbers.count("vocab_size");
-  shape.context = numbers.count("max_position_embeddings");
+  shape.embedding = numbers.required(kEmbedding);
+  shape.vocabulary = numbers.first_of(kVocabulary);
+  shape.context = numbers.first_of(kContext);
   shape.window = window_of(config, numbers);
   shape.experts = experts_of(numbers);
   if (numbers.count("kv_lora_rank") > 0)
     shape.latent = {numbers.count("kv_lora_rank"), numbers.count("q_lora_rank"), numbers.count("qk_rope_head_dim")};
   set_state(shape, state_of(numbers));
-  const auto layers = std::min(numbers.required("num_hidden_layers"), most_layers);
+  const auto layers = std::min(numbers.required(kLayers), most_layers);
   for (std::uint64_t i = 0; i < layers; ++i) shape.layers.push_back(layer_of(config, shape, numbers, i));
   return shape;
 }
 
-/// "bfloat16", or what a quantised model's weights take.
-std::string file_type_of(const Json& config, const Json& text) {
-  if (config.contains("quantization_config") && config.at("quantization_config").is_object()) {
-    const auto& quantisation = config.at("quantization_config");
-    const auto method = text_at(quantisation, "quant_method");
-    if (method == "mxfp4") return "mxfp4";
-    if (method == "fp8") return "i8";
-    if (quantisation.contains("bits") && quantisation.at("bits") == Json(4)) return "q4_0";
-    if (quantisation.contains("bits") && quantisation.at("bits") == Json(8)) return "i8";
+const Json& object_at(const Json& parent, const char* key) {
+  static const Json kNone = Json::object();
+  return parent.is_object() && parent.contains(key) && parent.at(key).is_object() ? parent.at(key) : kNone;
+}
+
+double number_at(const Json& object, const char* key, double otherwise) {
+  return object.contains(key) && object.at(key).is_number() ? object.at(key).get<double>() : otherwise;
+}
+
+/// Whole bytes of the weights, and for each group a scale of two bytes and a zero of the weights' own bits (AWQ, GPTQ).
+SmallLayers in_groups(double bits, double group) {
+  constexpr double per_byte = 8;
+  constexpr double scale = 2;
+  const double bytes = bits / per_byte;
+  return {group > 0 ? bytes + (scale + bytes) / group : bytes};
+}
+
+/// "config_groups" of compressed-tensors name the bits of each group of layers; the published models have one group.
+std::optional<SmallLayers> compressed(const Json& quantisation) {
+  for (const auto& group : object_at(quantisation, "config_groups")) {
+    const auto& weights = object_at(group, "weights");
+    const double bits = number_at(weights, "num_bits", 0);
+    if (bits > 0 && bits <= 16) return in_groups(bits, std::max(number_at(weights, "group_size", 0), 0.0));
   }
+  return std::nullopt;
+}
+
+/// What a "quantization_config" makes smaller.
+std::optional<SmallLayers> small_layers(const Json& quantisation) {
+  constexpr double usual_group = 128;
+  const auto method = text_at(quantisation, "quant_method");
+  const auto algorithm = text_at(quantisation, "quant_algo");
+  if (method == "mxfp4") return SmallLayers{tensor_type("mxfp4")->bytes_per_element(), true};
+  if (method == "fp8" || algorithm == "FP8") return SmallLayers{1};
+  if (algorithm == "NVFP4") return SmallLayers{tensor_type("nvfp4")->bytes_per_element()};
+  if (quantisation.contains("load_in_4bit") && quantisation.at("load_in_4bit") == Json(true)) {
+    constexpr double scale_of_64 = 1;  // One byte, which is quantised itself.
+    return SmallLayers{0.5 + scale_of_64 / 64};
+  }
+  const double bits = number_at(quantisation, "bits", 0);
+  if (bits > 0 && bits <= 16) return in_groups(bits, std::max(number_at(quantisation, "group_size", usual_group), 0.0));
+  return compressed(quantisation);
+}
+
+/// Of weights that are not quantised.
+std::string file_type_of(const Json& config, const Json& text) {
   for (const auto* object : {&text, &config}) {
     for (const auto* key : {"dtype", "torch_dtype"}) {
       if (text_at(*object, key) == "float32") return "f32";
@@ -129,12 +191,14 @@ Result<Model> parse_hf_config(std::string_view json) {
   if (!numbers.error().empty()) return fail(ErrorCode::ParseFailed, numbers.error());
   shape.name = text_at(config, "_name_or_path");
   WeightHints hints{file_type_of(config, text), std::nullopt, std::nullopt};
+  hints.small = small_layers(object_at(config, "quantization_config"));
   for (const auto* object : {&text, &config}) {
     if (object->contains("tie_word_embeddings")) hints.tied = object->at("tie_word_embeddings") == Json(true);
   }
   auto weights = weights_of(shape, hints);
   if (!weights) return fail(std::move(weights.error()));
-  return Model{std::move(shape), *std::move(weights)};
+  auto tensors = tensors_of(shape, *weights, hints.file_type);
+  return Model{std::move(shape), *std::move(weights), std::move(tensors)};
 }
 
 Result<Model> load_hf_model(const std::filesystem::path& path) {
@@ -155,6 +219,7 @@ Result<Model> load_hf_model(const std::filesystem::path& path) {
   const double told_by_dimensions = model->weights.parameters;
   model->weights = fitted(weights_of(*tensors), model->shape.layers.size());
   if (model->weights.parameters == 0) model->weights.parameters = told_by_dimensions;
+  model->tensors = tensors_of(model->shape, model->weights, "");
   return model;
 }
 

@@ -37,16 +37,10 @@ std::optional<Bytes> file_bytes(const std::string& model_size) {
 std::optional<double> parameters(const std::string& model_params) {
   const auto count = quantity(model_params);
   if (!count) return std::nullopt;
+  if (count->second == "T") return count->first * 1e12;
   if (count->second == "B") return count->first * 1e9;
   if (count->second == "M") return count->first * 1e6;
   return std::nullopt;
-}
-
-/// Layers with a dense part before the experts begin: DeepSeek's large models have three, its small ones one.
-std::uint64_t dense_lead(const ModelShape& shape, std::uint64_t layers) {
-  constexpr std::uint64_t large = 60;
-  if (shape.architecture != "deepseek2") return 0;
-  return layers > large ? 3 : 1;
 }
 
 LayerCache cache_of(const ModelShape& shape, JsonNumbers& numbers, std::uint64_t layer) {
@@ -54,6 +48,26 @@ LayerCache cache_of(const ModelShape& shape, JsonNumbers& numbers, std::uint64_t
   if (interval > 0 && (layer + 1) % interval != 0) return LayerCache::State;
   if (!numbers.has("global_layers")) return customary_cache(shape.architecture, layer, shape.window);
   return layer < numbers.count("global_layers") ? LayerCache::Full : LayerCache::Window;
+}
+
+/// Hybrids have no key-value heads where they keep a state; layers of Nemotron H may have a feed-forward part alone.
+LayerCache kept_without_heads(const ModelShape& shape, JsonNumbers& numbers, std::uint64_t layer) {
+  const bool is_feed_forward = shape.architecture.starts_with("nemotron_h") && numbers.at_layer("n_ff", layer) > 0;
+  return numbers.count("ssm_d_inner") > 0 && !is_feed_forward ? LayerCache::State : LayerCache::None;
+}
+
+/// Files made for latent attention have its one compressed key in the place of the heads'.
+bool is_compressed(const ModelShape& shape, const LayerShape& layer) {
+  return shape.latent.rank > 0 && layer.kv_heads == 1 && layer.key_length == shape.latent.rank + shape.latent.rope;
+}
+
+LayerShape expanded(LayerShape layer, JsonNumbers& numbers) {
+  constexpr std::uint64_t key_of_deepseek = 192;
+  constexpr std::uint64_t value_of_deepseek = 128;
+  layer.kv_heads = layer.heads;
+  layer.key_length = numbers.count("n_embd_head_k_mla", key_of_deepseek);
+  layer.value_length = numbers.count("n_embd_head_v_mla", value_of_deepseek);
+  return layer;
 }
 
 LayerShape layer_of(const ModelShape& shape, JsonNumbers& numbers, std::uint64_t i) {
@@ -64,17 +78,30 @@ LayerShape layer_of(const ModelShape& shape, JsonNumbers& numbers, std::uint64_t
   const auto head_length = layer.heads == 0 ? 0 : shape.embedding / layer.heads;
   layer.key_length = numbers.count("n_embd_head_k", head_length);
   layer.value_length = numbers.count("n_embd_head_v", head_length);
-  const char* const width = layer.cache == LayerCache::Window ? "k_gqa_swa" : "k_gqa_global";
+  const bool is_local = layer.cache == LayerCache::Window;
+  if (is_local) {
+    layer.key_length = numbers.count("n_embd_head_k_swa", layer.key_length);
+    layer.value_length = numbers.count("n_embd_head_v_swa", layer.value_length);
+  }
+  const char* const width = is_local ? "k_gqa_swa" : "k_gqa_global";
   if (numbers.has(width)) {
     layer.kv_heads = 1;
     layer.key_length = layer.value_length = numbers.count(width);
   }
-  return layer;
+  layer.indexer_length = customary_indexer_length(shape, i);
+  if (layer.kv_heads == 0 && layer.cache == LayerCache::Full) layer.cache = kept_without_heads(shape, numbers, i);
+  return is_compressed(shape, layer) ? expanded(layer, numbers) : layer;
 }
 
 /// Layers with a state are as wide as all heads of those with attention: 4096, 6144 and 8192 of the published models.
 std::uint64_t heads_width(const ModelShape& shape) {
   return shape.layers.empty() ? 0 : shape.layers.front().heads * shape.layers.front().key_length;
+}
+
+/// Of the experts that every token uses, together.
+std::uint64_t shared_width(const ModelShape& shape, JsonNumbers& numbers) {
+  const auto count = numbers.count("n_expert_shared", customary_shared_experts(shape));
+  return numbers.count("n_ff_shexp", count * shape.experts.feed_forward);
 }
 
 ModelShape read_shape(const Json& document, JsonNumbers& numbers) {
@@ -84,18 +111,23 @@ ModelShape read_shape(const Json& document, JsonNumbers& numbers) {
   shape.embedding = numbers.required("n_embd");
   shape.vocabulary = numbers.count("n_vocab");
   shape.context = numbers.count("n_ctx_train");
-  shape.window = numbers.has("n_swa") ? numbers.count("n_swa") : customary_window(shape.architecture);
-  shape.experts = {numbers.count("n_expert"), numbers.count("n_expert_used"), numbers.count("n_ff_exp"),
-                   numbers.count("n_ff_shexp")};
-  if (shape.architecture == "deepseek2" && shape.experts.shared_feed_forward == 0)
-    shape.experts.shared_feed_forward = shape.experts.feed_forward;
-  if (numbers.count("n_lora_kv") > 0)
-    shape.latent = {numbers.count("n_lora_kv"), numbers.count("n_lora_q"), numbers.count("n_rot")};
   const auto layers = std::min(numbers.required("n_layer"), kMostLayers);
+  shape.window = numbers.has("n_swa") ? numbers.count("n_swa") : customary_window(shape.architecture, layers);
+  shape.experts = {numbers.count("n_expert"), numbers.count("n_expert_used"), numbers.count("n_ff_exp"), 0};
+  shape.experts.shared_feed_forward = shared_width(shape, numbers);
+  if (numbers.count("n_lora_kv") > 0)
+    shape.latent = {numbers.count("n_lora_kv"), numbers.count("n_lora_q"), numbers.count("n_rot"),
+                    numbers.count("n_head_kv", 1) > 1};
+  const auto dense_lead = numbers.count("n_layer_dense_lead", customary_dense_lead(shape, layers));
+  const auto with_cache =
+      numbers.count("n_layer_kv_from_start", customary_layers_with_cache(shape.architecture, layers));
+  shape.unloaded_layers = numbers.count("n_layer_nextn", customary_unloaded_layers(shape.architecture, layers));
+  const auto interval = customary_expert_interval(shape);
   for (std::uint64_t i = 0; i < layers; ++i) {
     auto layer = layer_of(shape, numbers, i);
-    const bool is_dense = shape.experts.count == 0 || i < dense_lead(shape, layers);
+    const bool is_dense = shape.experts.count == 0 || i < dense_lead || (i + 1) % interval != 0;
     layer.feed_forward = is_dense ? numbers.at_layer("n_ff", i) : 0;
+    if (i >= with_cache || i + shape.unloaded_layers >= layers) layer.cache = LayerCache::None;
     shape.layers.push_back(layer);
   }
   set_state(shape,
@@ -110,10 +142,16 @@ double elements_of(const ModelShape& shape) {
   return weights ? static_cast<double>(weights->in_file()) / sizeof(float) : 0;
 }
 
-/// The width of an expert, where it is not told, is what the number of parameters leaves for it.
-void complete_experts(ModelShape& shape, std::optional<double> parameters) {
+/// The width of an expert, where it is not told, is what the number of parameters leaves for it; else that of the dense
+/// part (build_moe_ffn's callers), which the experts of a token share in Qwen's.
+void complete_experts(ModelShape& shape, std::uint64_t dense, std::optional<double> parameters) {
   auto& experts = shape.experts;
-  if (experts.count == 0 || experts.feed_forward > 0 || !parameters) return;
+  if (experts.count == 0 || experts.feed_forward > 0) return;
+  if (!parameters) {
+    const bool is_of_qwen = shape.architecture == "qwen2moe" || shape.architecture == "qwen3moe";
+    experts.feed_forward = is_of_qwen ? dense / std::max<std::uint64_t>(experts.used, 1) : dense;
+    return;
+  }
   const double without = elements_of(shape);
   experts.feed_forward = 1;
   const double each = elements_of(shape) - without;
@@ -130,11 +168,12 @@ Result<Model> parse_hparams(std::string_view json) {
   JsonNumbers numbers(inner);
   auto shape = read_shape(document, numbers);
   if (!numbers.error().empty()) return fail(ErrorCode::ParseFailed, numbers.error());
-  complete_experts(shape, parameters(text_at(document, "model_params")));
+  complete_experts(shape, numbers.count("n_ff"), parameters(text_at(document, "model_params")));
   auto weights = weights_of(shape, {text_at(document, "file_type"), file_bytes(text_at(document, "model_size")),
                                     parameters(text_at(document, "model_params"))});
   if (!weights) return fail(std::move(weights.error()));
-  return Model{std::move(shape), *std::move(weights)};
+  auto tensors = tensors_of(shape, *weights, text_at(document, "file_type"));
+  return Model{std::move(shape), *std::move(weights), std::move(tensors)};
 }
 
 Result<Model> load_hparams(const std::filesystem::path& file) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -36,16 +37,18 @@ std::uint64_t JsonNumbers::count(const char* key, std::uint64_t otherwise) {
   return value.is_array() && !value.empty() ? whole(key, value.front()) : whole(key, value);
 }
 
-std::uint64_t JsonNumbers::required(const char* key) {
-  if (!has(key)) refuse(key, "is missing");
-  return count(key);
+std::uint64_t JsonNumbers::required(std::initializer_list<const char*> keys) {
+  if (std::none_of(keys.begin(), keys.end(), [&](const auto* key) { return has(key); })) {
+    refuse(*keys.begin(), "is missing");
+  }
+  return first_of(keys);
 }
 
-std::uint64_t JsonNumbers::first_of(std::initializer_list<const char*> keys) {
+std::uint64_t JsonNumbers::first_of(std::initializer_list<const char*> keys, std::uint64_t otherwise) {
   for (const auto* key : keys) {
     if (has(key)) return count(key);
   }
-  return 0;
+  return otherwise;
 }
 
 std::uint64_t JsonNumbers::at_layer(const char* key, std::uint64_t layer, std::uint64_t otherwise) {

@@ -20,9 +20,11 @@ class JsonNumbers {
   [[nodiscard]] bool has(const char* key) const { return object_.contains(key) && !object_.at(key).is_null(); }
   /// Of a list its first number.
   [[nodiscard]] std::uint64_t count(const char* key, std::uint64_t otherwise = 0);
-  [[nodiscard]] std::uint64_t required(const char* key);
-  /// Of the first of the keys that is there; 0 if none is.
-  [[nodiscard]] std::uint64_t first_of(std::initializer_list<const char*> keys);
+  [[nodiscard]] std::uint64_t required(const char* key) { return required({key}); }
+  /// Of the first of the keys that is there; without any the first is reported as missing.
+  [[nodiscard]] std::uint64_t required(std::initializer_list<const char*> keys);
+  /// Likewise, where it may be missing.
+  [[nodiscard]] std::uint64_t first_of(std::initializer_list<const char*> keys, std::uint64_t otherwise = 0);
   /// One number for all layers, or a list with one for each.
   [[nodiscard]] std::uint64_t at_layer(const char* key, std::uint64_t layer, std::uint64_t otherwise = 0);
 

@@ -32,9 +32,10 @@ CellShape cell_of(const ModelShape& shape, const LayerShape& layer, LatentCache 
 std::uint64_t cache_cells(LayerCache cache, std::uint64_t window, const KvCacheOptions& options) {
   const auto sequences = std::max<std::uint64_t>(options.sequences, 1);
   const auto streams = options.unified ? 1 : sequences;
-  const auto context = padded(options.context / streams, options.padding) * streams;
-  if (cache != LayerCache::Window || options.full_window) return context;
-  return std::min(context, padded(window * sequences + options.micro_batch, options.padding));
+  const auto context = padded(options.context / streams, options.padding);
+  if (cache != LayerCache::Window || options.full_window) return context * streams;
+  const auto seen = window * (sequences / streams) + options.micro_batch;
+  return std::min(context, padded(seen, options.padding)) * streams;
 }
 
 std::vector<LayerCacheSize> kv_cache(const ModelShape& shape, const KvCacheOptions& options) {
@@ -48,6 +49,7 @@ std::vector<LayerCacheSize> kv_cache(const ModelShape& shape, const KvCacheOptio
       const auto cells = cache_cells(layer.cache, shape.window, options);
       const auto cell = cell_of(shape, layer, options.latent);
       size.keys = cells_bytes(cells, cell.keys, options.key_type);
+      if (options.indexers) size.keys += cells_bytes(cells, layer.indexer_length, options.key_type);
       size.values = cells_bytes(cells, cell.values, options.value_type);
     }
     sizes.push_back(size);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "models/shape_defaults.h"
+
 namespace dualgpuopt::memory {
 namespace {
 
@@ -22,6 +24,19 @@ void add_latent_attention(Matrices& matrices, const ModelShape& shape, const Lay
       {"attn_kv_b", TensorRole::Key, latent.rank, layer.heads * (key_without_rope + layer.value_length)});
 }
 
+void add_plain_attention(Matrices& matrices, const ModelShape& shape, const LayerShape& layer) {
+  const auto queries = layer.heads * layer.key_length * (shape.gated_queries ? 2 : 1);
+  const auto keys = layer.kv_heads * layer.key_length;
+  const auto values = layer.kv_heads * layer.value_length;
+  if (has_fused_attention(shape.architecture)) {
+    matrices.push_back({"attn_qkv", TensorRole::Fused, shape.embedding, queries + keys + values});
+    return;
+  }
+  matrices.push_back({"attn_q", TensorRole::Query, shape.embedding, queries});
+  matrices.push_back({"attn_k", TensorRole::Key, shape.embedding, keys});
+  matrices.push_back({"attn_v", TensorRole::Value, shape.embedding, values});
+}
+
 /// Queries, keys and values in one matrix, a gate, and the way back (qwen35.cpp and its likes in llama.cpp).
 void add_state(Matrices& matrices, const ModelShape& shape) {
   matrices.push_back({"attn_qkv", TensorRole::Fused, shape.embedding, shape.state_keys + shape.state_inner});
@@ -34,10 +49,7 @@ void add_attention(Matrices& matrices, const ModelShape& shape, const LayerShape
   if (shape.latent.rank > 0) {
     add_latent_attention(matrices, shape, layer);
   } else {
-    const auto queries = layer.heads * layer.key_length * (shape.gated_queries ? 2 : 1);
-    matrices.push_back({"attn_q", TensorRole::Query, shape.embedding, queries});
-    matrices.push_back({"attn_k", TensorRole::Key, shape.embedding, layer.kv_heads * layer.key_length});
-    matrices.push_back({"attn_v", TensorRole::Value, shape.embedding, layer.kv_heads * layer.value_length});
+    add_plain_attention(matrices, shape, layer);
   }
   matrices.push_back({"attn_output", TensorRole::AttentionOutput, layer.heads * layer.value_length, shape.embedding});
 }
@@ -49,7 +61,7 @@ struct FeedForwardNames {
 void add_feed_forward(Matrices& matrices, const FeedForwardNames& names, std::uint64_t width, std::uint64_t inner,
                       std::uint64_t copies = 1) {
   if (inner == 0 || copies == 0) return;
-  matrices.push_back({names.gate, TensorRole::Gate, width, inner, copies});
+  if (!names.gate.empty()) matrices.push_back({names.gate, TensorRole::Gate, width, inner, copies});
   matrices.push_back({names.up, TensorRole::Up, width, inner, copies});
   matrices.push_back({names.down, TensorRole::Down, inner, width, copies});
 }
@@ -61,7 +73,8 @@ std::vector<LayerMatrix> layer_matrices(const ModelShape& shape, const LayerShap
   add_attention(matrices, shape, layer);
   matrices.push_back({"norms", TensorRole::Other, shape.embedding, 2});
   if (shape.experts.count == 0 || layer.feed_forward > 0) {
-    add_feed_forward(matrices, {"ffn_gate", "ffn_up", "ffn_down"}, shape.embedding, layer.feed_forward);
+    const std::string_view gate = has_gates(shape.architecture) ? "ffn_gate" : "";
+    add_feed_forward(matrices, {gate, "ffn_up", "ffn_down"}, shape.embedding, layer.feed_forward);
     return matrices;
   }
   const auto& experts = shape.experts;

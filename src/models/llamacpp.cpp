@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "models/compute_buffer.h"
+#include "models/placed_tensors.h"
 #include "models/saturated.h"
 
 namespace dualgpuopt::memory {
@@ -27,29 +28,33 @@ double share_of(const LlamaCppOptions& options, std::size_t gpu) {
   return ends[gpu] - (gpu == 0 ? 0 : ends[gpu - 1]);
 }
 
-Bytes host_experts(const Model& model, const LlamaCppOptions& options, std::size_t layer) {
-  return layer < options.host_expert_layers ? model.weights.experts[layer] : 0;
+Bytes host_experts(const ModelWeights& weights, const LlamaCppOptions& options, std::size_t layer) {
+  return layer < options.host_expert_layers ? weights.experts[layer] : 0;
 }
 
 /// One of an expert layer's three matrices is copied at a time.
-Bytes staged_experts(const Model& model, std::size_t layer) { return model.weights.experts[layer] / 3; }
+Bytes staged_experts(const ModelWeights& weights, std::size_t layer) { return weights.experts[layer] / 3; }
 
 /// A dense layer's largest matrix is one of the feed-forward part's three, which is about a quarter of the layer.
-Bytes staged_dense(const Model& model, std::size_t layer) {
-  return (model.weights.layers[layer] - model.weights.experts[layer]) / 4;
+Bytes staged_dense(const ModelWeights& weights, std::size_t layer) {
+  return (weights.layers[layer] - weights.experts[layer]) / 4;
 }
 
 class Plan {
  public:
   Plan(const Model& model, const LlamaCppOptions& options)
       : model_(model), options_(options), places_(place_layers(model.shape.layers.size(), options)) {
+    if (!options.placed.empty()) rest_ = weights_without(model, options.placed);
+    const auto* const told = output_place(model, options.placed);
+    output_ = told != nullptr ? told->gpu : places_.back();
     for (std::size_t i = 0; i < options.gpus; ++i) devices_.push_back({i, 0, 0, 0, 0, 0, 0});
     devices_.push_back({});
   }
 
   [[nodiscard]] std::vector<DeviceNeed> devices() {
-    host().weights += model_.weights.input;
+    host().weights += weights().input;
     add_output();
+    for (const auto& [tensor, gpu] : options_.placed) device(gpu).weights += model_.tensors[tensor].bytes;
     const auto caches = kv_cache(model_.shape, options_.cache);
     for (std::size_t i = 0; i < caches.size(); ++i) add_layer(i, caches[i]);
     add_compute();
@@ -57,6 +62,8 @@ class Plan {
   }
 
  private:
+  /// Without the tensors that are placed by name.
+  [[nodiscard]] const ModelWeights& weights() const { return rest_ ? *rest_ : model_.weights; }
   [[nodiscard]] DeviceNeed& host() { return devices_.back(); }
   [[nodiscard]] DeviceNeed& device(std::optional<std::size_t> gpu) { return gpu ? devices_[*gpu] : host(); }
 
@@ -71,17 +78,21 @@ class Plan {
 
   /// A tied output that stays in host memory is the input itself.
   void add_output() {
-    const bool is_shared = model_.weights.tied && !places_.back();
-    add_weights(places_.back(),
-                model_.weights.output - (is_shared ? std::min(model_.weights.input, model_.weights.output) : 0));
+    const bool is_shared = weights().tied && !places_.back();
+    add_weights(places_.back(), weights().output - (is_shared ? std::min(weights().input, weights().output) : 0));
     const auto rows = std::max<std::uint64_t>(options_.cache.sequences, 1);
     host().output += saturated(kFloat * static_cast<double>(rows) * static_cast<double>(model_.shape.vocabulary));
   }
 
+  [[nodiscard]] bool is_loaded(std::size_t layer) const {
+    return layer + model_.shape.unloaded_layers < model_.shape.layers.size();
+  }
+
   void add_layer(std::size_t layer, const LayerCacheSize& cache) {
+    if (!is_loaded(layer)) return;
     const auto gpu = places_[layer];
-    const auto in_host = gpu ? host_experts(model_, options_, layer) : 0;
-    add_weights(gpu, model_.weights.layers[layer] - in_host);
+    const auto in_host = gpu ? host_experts(weights(), options_, layer) : 0;
+    add_weights(gpu, weights().layers[layer] - in_host);
     host().weights += in_host;
     auto& keeper = gpu && options_.mode == SplitMode::Row ? devices_[options_.main_gpu] : device(gpu);
     keeper.kv_cache += cache.kv();
@@ -99,7 +110,7 @@ class Plan {
     ComputePlace place{.is_pipelined = pipelined, .staged = staged(), .staged_output = staged_output()};
     for (std::size_t i = 0; i < options_.gpus; ++i) {
       if (!works(devices_[i], place)) continue;
-      place.has_output = places_.back() == i;
+      place.has_output = output_ == i;
       devices_[i].compute = compute_buffer(model_.shape, options_, place);
       place = {.is_first = false, .is_pipelined = pipelined};
     }
@@ -107,28 +118,32 @@ class Plan {
 
   /// The largest matrix of a layer that the first GPU takes from host memory to work on.
   [[nodiscard]] Bytes staged() const {
-    Bytes largest = 0;
+    const auto placed = host_matrices(model_, options_.placed);
+    Bytes largest = std::max(stages_experts(model_.shape, options_) ? placed.experts : 0,
+                             stages_weights(options_) ? placed.others : 0);
     for (std::size_t i = 0; i < model_.shape.layers.size(); ++i) {
       const bool experts = stages_experts(model_.shape, options_) && (!places_[i] || i < options_.host_expert_layers);
-      if (experts) largest = std::max(largest, staged_experts(model_, i));
-      if (!places_[i] && stages_weights(options_)) largest = std::max(largest, staged_dense(model_, i));
+      if (experts) largest = std::max(largest, staged_experts(weights(), i));
+      if (!places_[i] && stages_weights(options_)) largest = std::max(largest, staged_dense(weights(), i));
     }
     return largest;
   }
 
   [[nodiscard]] Bytes staged_output() const {
-    return places_.back() || options_.one_output || !stages_weights(options_) ? 0 : model_.weights.output;
+    return output_ || options_.one_output || !stages_weights(options_) ? 0 : model_.weights.output;
   }
 
   /// Where rows are split, the main GPU alone has a graph.
   [[nodiscard]] bool works(const DeviceNeed& need, const ComputePlace& place) const {
     if (options_.mode == SplitMode::Row) return need.gpu == options_.main_gpu;
-    return need.layers > 0 || places_.back() == need.gpu || place.staged > 0;
+    return need.layers > 0 || need.weights > 0 || output_ == need.gpu || place.staged > 0;
   }
 
   const Model& model_;
   const LlamaCppOptions& options_;
   std::vector<std::optional<std::size_t>> places_;
+  std::optional<std::size_t> output_;  ///< Where logits are computed: with the output matrix.
+  std::optional<ModelWeights> rest_ = {};
   std::vector<DeviceNeed> devices_;
 };
 

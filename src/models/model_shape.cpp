@@ -7,16 +7,28 @@
 namespace dualgpuopt::memory {
 namespace {
 
-/// Of `period` layers in a row the last one has a full cache, the others a window.
+/// Of `period` layers in a row the last one (or the first) has a full cache, the others a window.
 struct WindowRule {
   std::string_view architecture;
   std::uint64_t period;
+  bool is_first_full = false;
 };
 
 constexpr std::array kWindowRules{
-    WindowRule{"gemma2", 2},     WindowRule{"gemma3", 6},       WindowRule{"gemma3n", 5}, WindowRule{"gemma4", 6},
-    WindowRule{"gpt-oss", 2},    WindowRule{"cohere2", 4},      WindowRule{"llama4", 4},  WindowRule{"exaone4", 4},
-    WindowRule{"openai-moe", 2}, WindowRule{"smallthinker", 4},
+    WindowRule{"gemma2", 2},
+    WindowRule{"gemma3", 6},
+    WindowRule{"gemma3n", 5},
+    WindowRule{"gemma4", 6},
+    WindowRule{"gpt-oss", 2},
+    WindowRule{"cohere2", 4},
+    WindowRule{"llama4", 4},
+    WindowRule{"exaone4", 4},
+    WindowRule{"openai-moe", 2},
+    WindowRule{"olmo2", 4},
+    WindowRule{"afmoe", 4},
+    WindowRule{"exaone-moe", 4},
+    WindowRule{"smallthinker", 4, true},
+    WindowRule{"cohere2moe", 4, true},
 };
 
 }  // namespace
@@ -37,7 +49,7 @@ LayerCache customary_cache(const std::string& architecture, std::uint64_t layer,
   const auto* const rule = std::find_if(kWindowRules.begin(), kWindowRules.end(),
                                         [&](const WindowRule& r) { return r.architecture == architecture; });
   if (rule == kWindowRules.end()) return LayerCache::Full;
-  return layer % rule->period == rule->period - 1 ? LayerCache::Full : LayerCache::Window;
+  return layer % rule->period == (rule->is_first_full ? 0 : rule->period - 1) ? LayerCache::Full : LayerCache::Window;
 }
 
 }  // namespace dualgpuopt::memory

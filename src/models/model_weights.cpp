@@ -1,7 +1,6 @@
 #include "dualgpuopt/memory/models/model_weights.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <numeric>
@@ -9,6 +8,7 @@
 #include "models/layer_matrices.h"
 #include "models/quantisation.h"
 #include "models/saturated.h"
+#include "models/shape_defaults.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -43,21 +43,17 @@ struct LayerSum {
   double elements = 0;
 };
 
-LayerSum sum_of(const std::vector<LayerMatrix>& matrices, const Quantisation& types, const Quantisation::Place& place) {
+LayerSum sum_of(const std::vector<LayerMatrix>& matrices, const Quantisation& types, Quantisation::Place place) {
   LayerSum sum;
   for (const auto& matrix : matrices) {
+    place.columns = matrix.columns;
+    place.is_of_experts = matrix.is_of_experts();
     const double bytes = matrix.elements() * types.bytes_per_element(matrix.role, place);
     sum.bytes += bytes;
     sum.of_experts += matrix.is_of_experts() ? bytes : 0;
     sum.elements += matrix.elements();
   }
   return sum;
-}
-
-/// Families whose output matrix is the embedding.
-bool is_tied_by_custom(const std::string& architecture) {
-  constexpr std::array families{"gemma", "gemma2", "gemma3", "gemma3n", "gemma4", "command-r", "cohere2"};
-  return std::find(families.begin(), families.end(), architecture) != families.end();
 }
 
 double elements_of(const GgufTensor& tensor) {
@@ -76,6 +72,7 @@ double all_elements(const ModelShape& shape) {
 
 /// A mixture that is not known has its average, where the file's size is known.
 Result<Quantisation> types_of(const ModelShape& shape, const WeightHints& hints) {
+  if (hints.small) return Quantisation::of_layers(hints.small->bytes_per_element, hints.small->experts_alone);
   auto types = Quantisation::parse(hints.file_type);
   if (types || !hints.file_bytes) return types;
   return Quantisation::uniform(static_cast<double>(*hints.file_bytes) /
@@ -131,11 +128,12 @@ Result<ModelWeights> weights_of(const ModelShape& shape, const WeightHints& hint
     weights.experts.push_back(whole(sum.of_experts));
     elements += sum.elements;
   }
-  const Quantisation::Place none{};
+  Quantisation::Place none;
+  none.columns = shape.embedding;
   const double matrix = static_cast<double>(shape.vocabulary) * static_cast<double>(shape.embedding);
   weights.tied = hints.tied         ? *hints.tied
                  : hints.parameters ? *hints.parameters < elements + 1.5 * matrix
-                                    : is_tied_by_custom(shape.architecture);
+                                    : is_tied_by_custom(shape);
   weights.parameters = elements + (weights.tied ? 1 : 2) * matrix;
   weights.input =
       whole(matrix * types->bytes_per_element(weights.tied ? TensorRole::Output : TensorRole::Embedding, none));

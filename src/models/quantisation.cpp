@@ -9,12 +9,14 @@
 #include <string_view>
 #include <utility>
 
+#include "models/mixture_rules.h"
+
 namespace dualgpuopt::memory {
 namespace {
 
 /// What stands before the name where llama.cpp guesses, and where a publisher mixes formats its own way.
 std::string_view without_prefix(std::string_view file_type) {
-  for (const std::string_view prefix : {"(guessed) ", "all ", "~", "UD-"}) {
+  for (const std::string_view prefix : {"(guessed) ", "mostly ", "MOSTLY_", "all ", "~", "UD-"}) {
     if (file_type.starts_with(prefix)) file_type.remove_prefix(prefix.size());
   }
   return file_type;
@@ -24,8 +26,11 @@ std::string_view without_prefix(std::string_view file_type) {
 std::string mixture_name(std::string_view file_type) {
   file_type = without_prefix(file_type);
   std::string name;
-  for (const char c : file_type.substr(0, file_type.find_first_of(" -"))) {
+  for (const char c : file_type.substr(0, file_type.find_first_of(" -,"))) {
     name += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  for (const std::string_view repacked : {"_4_4", "_4_8", "_8_8"}) {
+    if (name.ends_with(repacked)) name.resize(name.size() - repacked.size());
   }
   if (name.ends_with("_xl")) name.resize(name.size() - 3);
   if (const auto repacked = name.rfind("_r"); repacked != std::string::npos && repacked + 3 >= name.size()) {
@@ -34,6 +39,9 @@ std::string mixture_name(std::string_view file_type) {
   for (const auto& [word, suffix] : {std::pair{"Small", "_s"}, {"Medium", "_m"}, {"Large", "_l"}}) {
     if (file_type.find(word) != std::string_view::npos) name += suffix;
   }
+  if (name == "iq3_s" && file_type.find("mix") != std::string_view::npos) return "iq3_m";
+  if (name.starts_with("q2_k_") && name != "q2_k_s") return "q2_k";
+  if (name == "q4_k_l" || name == "q5_k_l") name.resize(name.size() - 2);
   return name == "q4_k" || name == "q5_k" || name == "q3_k" ? name + "_m" : name;
 }
 
@@ -56,6 +64,8 @@ std::optional<TensorType> base_of(std::string_view mixture) {
       name.find("_k_") != name.npos) {
     name.remove_suffix(2);
   }
+  // As llama_ftype_get_default_type has it.
+  if (name == "iq2_s") name = "iq2_xs";
   if (name == "iq2_m") name = "iq2_s";
   if (name == "iq3_m" || name == "iq3_xs") name = "iq3_s";
   if (name == "q2_k_s") name = "q2_k";
@@ -64,12 +74,6 @@ std::optional<TensorType> base_of(std::string_view mixture) {
       std::find_if(kForkTypes.begin(), kForkTypes.end(), [&](const ForkType& f) { return f.name == name; });
   if (fork == kForkTypes.end()) return std::nullopt;
   return TensorType{fork->name, 0, 256, fork->bytes_of_256};
-}
-
-/// The layers that get more bits: the first and last eighth, and each third between.
-bool gets_more_bits(const Quantisation::Place& at) {
-  const auto eighth = at.layers / 8;
-  return at.layer < eighth || at.layer >= 7 * at.layers / 8 || (at.layer - eighth) % 3 == 2;
 }
 
 /// The number of "5.25 bpw".
@@ -83,9 +87,10 @@ std::optional<double> bits_for_each_weight(const std::string& file_type) {
 
 TensorType named(std::string_view name) { return *tensor_type(name); }
 
-bool is_one_format(const TensorType& type) {
-  return type.block_elements == 1 || type.name == "q8_0" || type.name == "mxfp4";
-}
+bool is_one_format(const TensorType& type) { return type.block_elements == 1 || type.name == "q8_0"; }
+
+/// Experts in it, all else in Q8_0: "MXFP4 MoE".
+constexpr std::string_view kMixtureOfExperts = "mxfp4";
 
 }  // namespace
 
@@ -106,41 +111,30 @@ Quantisation Quantisation::uniform(double bytes) {
   return types;
 }
 
+Quantisation Quantisation::of_layers(double bytes, bool experts_alone) {
+  auto types = uniform(bytes);
+  types.keeps_ends_ = true;
+  types.experts_alone_ = experts_alone;
+  return types;
+}
+
+bool Quantisation::is_kept(TensorRole role, const Place& place) const {
+  const bool is_end = role == TensorRole::Embedding || role == TensorRole::Output;
+  return (keeps_ends_ && is_end) || (experts_alone_ && !place.is_of_experts);
+}
+
 double Quantisation::bytes_per_element(TensorRole role, const Place& place) const {
   if (role == TensorRole::Other) return sizeof(float);
+  if (is_kept(role, place)) return named("bf16").bytes_per_element();
   return uniform_ ? *uniform_ : type_of(role, place).bytes_per_element();
 }
 
 TensorType Quantisation::type_of(TensorRole role, const Place& at) const {
+  if (mixture_ == kMixtureOfExperts) return named(at.is_of_experts ? "mxfp4" : "q8_0");
   if (is_one_format(base_)) return base_;
-  if (role == TensorRole::Output) return named("q6_k");
-  const bool is_medium = mixture_ == "q4_k_m" || mixture_ == "q5_k_m";
-  if (role == TensorRole::Value) {
-    if (at.experts == 8) return named("q8_0");
-    if (mixture_ == "q2_k") return named(at.query_groups >= 4 ? "q4_k" : "q3_k");
-    if (mixture_ == "q3_k_m") return named(at.layer < 2 ? "q5_k" : "q4_k");
-    if (mixture_ == "q3_k_l") return named("q5_k");
-    if (mixture_ == "q4_k_s" && at.layer < 4) return named("q5_k");
-    if (is_medium && gets_more_bits(at)) return named("q6_k");
-  }
-  if (role == TensorRole::Down) {
-    if (mixture_ == "q2_k") return named("q3_k");
-    if (mixture_ == "q3_k_m") return named(at.layer < at.layers / 16 ? "q5_k" : gets_more_bits(at) ? "q4_k" : "q3_k");
-    if (mixture_ == "q3_k_l") return named("q5_k");
-    if (mixture_ == "q4_k_s" && at.layer < at.layers / 8) return named("q5_k");
-    if (mixture_ == "q5_k_s" && at.layer < at.layers / 8) return named("q6_k");
-    if (is_medium && gets_more_bits(at)) return named("q6_k");
-  }
-  if (role == TensorRole::Fused) {
-    if (mixture_ == "q3_k_m" || mixture_ == "q3_k_l") return named("q4_k");
-    if (is_medium) return named(mixture_ == "q4_k_m" ? "q5_k" : "q6_k");
-  }
-  if (role == TensorRole::AttentionOutput) {
-    if (mixture_ == "q2_k") return named("q3_k");
-    if (mixture_ == "q3_k_m") return named("q4_k");
-    if (mixture_ == "q3_k_l") return named("q5_k");
-  }
-  return base_;
+  const auto format = format_in_mixture(mixture_, base_.name, role, at);
+  const auto type = format == base_.name ? base_ : named(format);
+  return at.columns % type.block_elements == 0 ? type : named(format_of_small_blocks(type.name));
 }
 
 }  // namespace dualgpuopt::memory

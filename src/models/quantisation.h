@@ -21,22 +21,30 @@ class Quantisation {
   /// All matrices alike, for a mixture of which the size alone is known; in bytes of one element.
   [[nodiscard]] static Quantisation uniform(double bytes);
 
+  /// Layers' matrices, or those of experts alone, in so many bytes an element, and all else in bfloat16.
+  [[nodiscard]] static Quantisation of_layers(double bytes, bool experts_alone);
+
   struct Place {
     std::uint64_t layer = 0;
     std::uint64_t layers = 1;
     std::uint64_t query_groups = 1;  ///< Heads for each key-value head.
     std::uint64_t experts = 0;
+    std::uint64_t columns = 256;  ///< Elements of a row: not all formats can divide it.
+    bool is_of_experts = false;
   };
   /// Bytes of one element of such a tensor.
   [[nodiscard]] double bytes_per_element(TensorRole role, const Place& place) const;
 
  private:
   Quantisation(TensorType base, std::string mixture) : base_(base), mixture_(std::move(mixture)) {}
+  [[nodiscard]] bool is_kept(TensorRole role, const Place& place) const;
   [[nodiscard]] TensorType type_of(TensorRole role, const Place& place) const;
 
   TensorType base_;
   std::optional<double> uniform_;
-  std::string mixture_;  ///< "q4_k_m"; for files of one format its name.
+  bool keeps_ends_ = false;     ///< Embedding and output are in bfloat16,
+  bool experts_alone_ = false;  ///< and all that is not of experts.
+  std::string mixture_;         ///< "q4_k_m"; for files of one format its name.
 };
 
 }  // namespace dualgpuopt::memory

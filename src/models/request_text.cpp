@@ -11,6 +11,14 @@
 namespace dualgpuopt::memory {
 namespace {
 
+std::optional<double> plain_number(const std::string& text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
+}
+
+}  // namespace
+
 std::vector<std::string> pieces(const std::string& text) {
   std::vector<std::string> pieces;
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -20,14 +28,6 @@ std::vector<std::string> pieces(const std::string& text) {
   }
   return pieces;
 }
-
-std::optional<double> plain_number(const std::string& text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
-}
-
-}  // namespace
 
 Result<GpuSpec> parse_gpus(const std::string& text) {
   constexpr double most = 64;

@@ -14,6 +14,9 @@ struct GpuSpec {
   std::vector<Bytes> free;
 };
 
+/// What stands between commas.
+[[nodiscard]] std::vector<std::string> pieces(const std::string& text);
+
 /// Errors name the field.
 [[nodiscard]] Result<GpuSpec> parse_gpus(const std::string& text);
 

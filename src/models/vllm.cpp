@@ -19,18 +19,34 @@ constexpr Bytes kOutsideInParallel = Bytes{400} << 20;  ///< NCCL's buffers besi
 
 double amount(std::uint64_t count) { return static_cast<double>(count); }
 
-std::uint64_t widest(const ModelShape& shape) {
-  std::uint64_t widest = shape.experts.used * shape.experts.feed_forward + shape.experts.shared_feed_forward;
+/// Of the widest dense part, for one token.
+double dense_elements(const ModelShape& shape, const VllmOptions& options) {
+  std::uint64_t widest = shape.experts.shared_feed_forward;
   for (const auto& layer : shape.layers) widest = std::max(widest, layer.feed_forward);
-  return widest;
+  return 2 * amount(widest) / amount(options.parallel);
+}
+
+/// Of the experts that a token uses: gate and up, later the way down in the same place, and their product
+/// (fused_experts in vLLM's fused_moe.py: intermediate_cache13 and 2).
+double expert_elements(const ModelShape& shape, const VllmOptions& options) {
+  const double inner = amount(shape.experts.feed_forward) / amount(options.parallel);
+  return amount(shape.experts.used) * (std::max(2 * inner, amount(shape.embedding)) + inner);
 }
 
 /// One layer's activations for a full batch, or the logits of all sequences with their copy for sampling.
 Bytes activation_peak(const ModelShape& shape, const VllmOptions& options) {
-  const double inner = 2 * amount(widest(shape)) / amount(options.parallel);
+  const double inner = std::max(dense_elements(shape, options), expert_elements(shape, options));
   const double layer = kHalf * amount(options.batched_tokens) * (inner + kActivationRows * amount(shape.embedding));
   const double logits = 2 * kFloat * amount(options.sequences) * amount(shape.vocabulary);
   return saturated(layer + logits);
+}
+
+/// The rotary embedding's sines and cosines for every position, whole on each GPU (vLLM's rotary_embedding).
+Bytes rotary_cache(const ModelShape& shape) {
+  if (shape.layers.empty()) return 0;
+  const auto& layer = shape.layers.back();
+  const auto rotated = shape.latent.rank > 0 ? shape.latent.rope : layer.key_length;
+  return saturated(kHalf * amount(shape.context) * amount(rotated));
 }
 
 /// Every GPU keeps its part of the heads, and at least one; a latent cache is kept whole on each.
@@ -63,7 +79,7 @@ double VllmNeed::concurrency(std::uint64_t context) const {
 VllmNeed vllm_need(const Model& model, const VllmOptions& options) {
   VllmNeed need;
   need.budget = saturated(options.utilization * amount(options.total));
-  need.weights = model.weights.in_file() / options.parallel;
+  need.weights = saturated(amount(model.weights.in_file() / options.parallel) + amount(rotary_cache(model.shape)));
   need.activations = activation_peak(model.shape, options);
   need.outside = options.parallel > 1 ? kOutsideInParallel : kOutside;
   const auto taken = need.weights + need.activations + need.outside;

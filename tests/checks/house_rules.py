@@ -21,7 +21,7 @@ DIRECT = {
     "monitor": ["sources", "alerts", "predictor", "recovery"],
     "profiles": ["predictor", "models", "sources"],
     "daemon": ["monitor"],
-    "cli": ["daemon", "monitor", "models", "oom"],
+    "cli": ["daemon", "monitor", "models", "oom", "profiles"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"(?:dualgpuopt/memory/)?([a-z_]+)/', re.MULTILINE)

@@ -372,6 +372,84 @@ class Estimate(Folder):
         self.assertFalse(answer["fit"]["fits"])
         self.assertGreater(answer["fit"]["missing_bytes"][0], 0)
 
+    def test_what_would_still_fit_does_and_one_more_does_not(self):
+        sizes = ("--gpus", "6GiB,4GiB", "--json")
+        (answer,) = records(self.estimate(*sizes).stdout)
+        limits = answer["fit"]["limits"]
+        tokens = limits["context"]["tokens"]
+        sequences = limits["parallel"]["sequences"]
+        fits = lambda *arguments: records(self.estimate(*sizes, *arguments).stdout)[0]["fit"]  # noqa: E731
+        self.assertEqual(min(fits("--context", str(tokens))["margin_bytes"]), limits["context"]["margin_bytes"])
+        self.assertFalse(fits("--context", str(tokens + 256))["fits"])
+        self.assertTrue(fits("--parallel", str(sequences), "--context", str(8192 * sequences))["fits"])
+        self.assertFalse(fits("--parallel", str(sequences + 1), "--context", str(8192 * (sequences + 1)))["fits"])
+        split = fits("--split", ",".join(map(str, limits["split"]["layers"])))
+        self.assertEqual(min(split["margin_bytes"]), limits["split"]["margin_bytes"])
+        self.assertGreaterEqual(limits["split"]["margin_bytes"], min(answer["fit"]["margin_bytes"]))
+        shown = self.estimate("--gpus", "6GiB,4GiB").stdout
+        self.assertIn(f"Largest context  --context {tokens} (trained for 8192)", shown)
+        self.assertIn(f"--parallel {sequences} --context {8192 * sequences}", shown)
+        self.assertIn("--gpu-layers 33 of 33", shown)
+        self.assertIn("--split " + ",".join(map(str, limits["split"]["layers"])), shown)
+
+    def test_remedies_name_a_file_and_a_split(self):
+        shown = self.estimate("--gpus", "5GiB,3GiB", "--split", "1,1", "--context", "16384").stdout
+        self.assertRegex(shown, r"To make it fit: deal the layers out otherwise: --split \d+,\d+\n")
+        shown = self.estimate("--gpus", "4.5GiB").stdout
+        self.assertRegex(shown, r"To make it fit: load a smaller file: \S+ would have about .* \(an estimate\)")
+
+    def test_tensors_are_placed_by_name(self):
+        (usual,) = records(self.estimate("--json").stdout)
+        (placed,) = records(self.estimate("--json", "--override-tensor", r"blk\.[0-3]\.ffn_.*=CPU,blk.9.attn_q=CPU",
+                                          "--override-tensor", "blk.8.attn_q=CPU").stdout)
+        self.assertEqual(placed["placed_tensors"], 14)
+        self.assertEqual(placed["placed_bytes"], usual["devices"][0]["weights_bytes"] - placed["devices"][0]["weights_bytes"])
+        self.assertIn("By their names 32 tensors are placed", self.estimate("--override-tensor", "ffn_up=CPU").stdout)
+        (usual,) = records(self.estimate("--json", "--gpus", "2").stdout)
+        (stopped,) = records(self.estimate("--json", "--gpus", "2", "--override-tensor", "none=CPU").stdout)
+        self.assertLess(stopped["devices"][0]["compute_bytes"], usual["devices"][0]["compute_bytes"], "no pipeline")
+        began = time.monotonic()
+        self.assertEqual(self.estimate("--override-tensor", "(a+)+(.*)*(.*)*$=CPU").returncode, 0)
+        self.assertLess(time.monotonic() - began, 5)
+
+    def test_free_takes_what_a_source_says(self):
+        source = self.standing_at("3GiB")
+        (answer,) = records(self.estimate("--free", "--source", source, "--json").stdout)
+        self.assertEqual(answer["free"]["provenance"], "simulated")
+        self.assertEqual([gpu["free_bytes"] for gpu in answer["free"]["gpus"]], answer["fit"]["free_bytes"])
+        shown = self.estimate("--free", "--wake", "--timeout", "5s", "--source", "sim:demo").stdout
+        self.assertIn("SIMULATED, free: GPU 0 (", shown)
+        self.assertIn("The most that fits, each alone:", shown)
+        trace = self.file("t.csv", "t_s,gpu,used_bytes,total_bytes\n0,0,1073741824,10737418240\n")
+        self.assertIn("REPLAYED, free: GPU 0 (", self.estimate("--free", "--source", f"trace:{trace}").stdout)
+        no_total = self.file("n.csv", "t_s,gpu,used_bytes,total_bytes\n0,0,1073741824,\n")
+        failed = self.estimate("--free", "--source", f"trace:{no_total}")
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("--free: of GPU 0 it is not known what is free", failed.stderr)
+        for arguments in (["--free", "--gpus", "2"], ["--source", "sim:demo"], ["--free", "--source", "cuda"]):
+            self.assertEqual(self.estimate(*arguments).returncode, 2, arguments)
+
+    def test_a_profile_answers_with_its_line(self):
+        (answer,) = records(gpumem("estimate", "llama2-7b", "--batch", "2", "--context", "4096", "--gpus", "8GiB,4GiB",
+                                   "--json").stdout)
+        usage = (7 << 30) + 2 * (50 << 20) + 4096 * 3072
+        self.assertEqual((answer["runtime"], answer["model"], answer["total_bytes"]), ("profile", "llama2-7b", usage))
+        self.assertEqual(answer["fit"]["limits"]["parallel"]["sequences"], ((5 << 30) - 4096 * 3072) // (50 << 20))
+        shown = gpumem("estimate", "mistral-7b", "--gpus", "6GiB").stdout
+        self.assertIn("mistral-7b, a profile, batch 1, context 0: a rough line", shown)
+        self.assertRegex(shown, r"Does not fit: 2\.1 GiB are missing\.")
+        profiles = self.file("p.toml", '[[profile]]\nname = "mine"\nbase = "1GiB"\nper_batch = "1MiB"\nper_token = 1\n')
+        mine = gpumem("estimate", "mine", "--profiles", profiles, "--free", "--source", "sim:demo")
+        self.assertIn("SIMULATED", mine.stdout)
+        self.assertIn("Fits, with ", mine.stdout)
+        unknown = gpumem("estimate", "mine")
+        self.assertEqual(unknown.returncode, 1)
+        self.assertIn("mine: there is no such file, nor a profile of that name: there are llama2-7b, ", unknown.stderr)
+        self.file("mine", "no model")
+        there = gpumem("estimate", "mine", "--profiles", profiles, cwd=self.folder)
+        self.assertIn("this is not a GGUF file", there.stderr, "a path that exists is no profile's name")
+        self.assertEqual(gpumem("estimate", "llama2-7b", "--runtime", "vllm").returncode, 2)
+
     def test_vllm_takes_a_share_of_the_gpu(self):
         (answer,) = records(self.estimate("--runtime", "vllm", "--gpus", "80GiB,80GiB", "--json").stdout)
         self.assertEqual((answer["gpus"], answer["budget_bytes"], answer["bytes_per_token"]), (2, int(0.9 * 80 * 2**30), 65536))
@@ -385,6 +463,8 @@ class Estimate(Folder):
     def test_what_makes_no_sense_is_refused(self):
         for arguments, words in ((["--gpus", "many"], "gpus: "), (["--kv-type-k", "q7"], "kv_type_k: "),
                                  (["--split", "1,x"], "split: "), (["--split", "1,1"], "2 shares for 1 GPUs"),
+                                 (["--override-tensor", "exps=TPU"], "override_tensor: \"exps=TPU\": the device is"),
+                                 (["--override-tensor", "blk.(1=CPU"], "override_tensor: \"blk.(1=CPU\": at character 7"),
                                  (["--runtime-version", "new"], "runtime_version: ")):
             with self.subTest(arguments=arguments):
                 failed = self.estimate(*arguments)

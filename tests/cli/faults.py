@@ -106,6 +106,17 @@ class OneGpuFails(Driver):
     def test_lost_while_it_is_read(self):
         self.assert_second_fails(TWO_GPUS + fault("error", gpu=1, call="MemoryInfo", code=15), "GPU is lost", "code 15")
 
+    def test_an_estimate_for_what_is_free_has_all_gpus_or_none(self):
+        model = self.folder / "model.json"
+        model.write_text(json.dumps({"arch": "llama", "n_layer": 32, "n_embd": 4096, "n_head": 32, "n_head_kv": 8}))
+        arguments = ("estimate", "--hparams", model, "--free", "--source", "nvml", "--context", "4096")
+        shown = self.run_gpumem(TWO_GPUS, *arguments)
+        self.assertIn("Free now: GPU 0 (", shown.stdout, shown.stderr)
+        self.assertNotIn("SIMULATED", shown.stdout)
+        failed = self.run_gpumem(TWO_GPUS + fault("error", gpu=1, call="MemoryInfo", code=15), *arguments)
+        self.assertEqual((failed.returncode, failed.stdout), (1, ""))
+        self.assertRegex(failed.stderr, r"--free: GPU 1 is unavailable: .*GPU is lost")
+
     def test_lost_at_its_look_up(self):
         for code in (15, 999):
             self.assert_second_fails(TWO_GPUS + fault("lost", gpu=1, lookup=code), f"NVML code {code}")

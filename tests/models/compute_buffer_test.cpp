@@ -37,6 +37,20 @@ Model qwen35_122b() {
     "n_expert_used": 8, "file_type": "Q4_K_M"})");
 }
 
+TEST(ComputeBuffer, OfTheForksLatentAttentionIsPrintedSo) {
+  auto options = with_context(16384);
+  options.fork = LlamaCppFork::Ik;
+  options.works_on_latent = true;
+  EXPECT_THAT(scratch(testing::deepseek_r1(), options, kMiddleGpu), about(394)) << "with flash attention";
+}
+
+TEST(ComputeBuffer, WithoutGatesIsSmaller) {
+  const auto falcon = parse_hparams(R"({"arch": "falcon", "n_layer": 32, "n_embd": 4544, "n_head": 71, "n_head_kv": 1,
+    "n_ff": 18176, "n_vocab": 65024})");
+  const auto place = kMiddleGpu;
+  EXPECT_NEAR(scratch(*falcon, with_context(512), place), 512 * 4 * (18176 + 3 * 4544 + 256) / testing::kMiB, 0.1);
+}
+
 TEST(ComputeBuffer, IsTheLogitsWhereContextsAreShort) {
   EXPECT_NEAR(scratch(testing::llama3_8b(), with_context(4096), kOnlyGpu), 258.5, 0.1);
   EXPECT_LT(scratch(testing::llama3_8b(), with_context(4096), {}), 130) << "the logits lie elsewhere";
@@ -127,6 +141,14 @@ TEST(ComputeBuffer, KeepsLatentAttentionLatent) {
   options = with_context(32768);
   options.flash_attention = false;
   EXPECT_THAT(scratch(testing::deepseek_r1(), options, kOnlyGpu), about(8634));
+}
+
+TEST(ComputeBuffer, HoldsTheMatricesOfUpAndGateInTheFork) {
+  auto options = with_context(32768);
+  options.fork = LlamaCppFork::Ik;
+  options.cache.micro_batch = 2048;
+  EXPECT_THAT(scratch(testing::deepseek_r1(), options, {.staged = Bytes{1906} << 20}), about(4252)) << "as printed";
+  EXPECT_THAT(scratch(testing::deepseek_r1(), options, {.staged = Bytes{2016} << 20}), about(4472)) << "as printed";
 }
 
 TEST(ComputeBuffer, ExpandsTheLatentCacheInParts) {

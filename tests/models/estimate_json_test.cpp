@@ -25,6 +25,25 @@ TEST(EstimateJson, HasThePartsOfEachDevice) {
   estimate.free = {8_GiB};
   estimate.missing = {1_GiB};
   EXPECT_EQ(nlohmann::json::parse(to_json(estimate))["fit"]["fits"], false);
+  EXPECT_TRUE(nlohmann::json::parse(to_json(estimate))["fit"]["limits"].is_null());
+}
+
+TEST(EstimateJson, HasWhatStillFits) {
+  LlamaCppEstimate estimate;
+  estimate.model = testing::llama3_8b();
+  estimate.options.cache.context = 8192;
+  estimate.need = llamacpp_need(estimate.model, estimate.options);
+  estimate.free = {8_GiB};
+  estimate.limits = FitLimits{Limit{16384, 5}, std::nullopt, Limit{33, 7}, LayerSplit{{20, 13}, -9}};
+  const auto fit = nlohmann::json::parse(to_json(estimate))["fit"];
+  EXPECT_EQ(fit["free_bytes"][0], 8_GiB);
+  EXPECT_EQ(fit["margin_bytes"][0], 8_GiB - estimate.need[0].total() - kTypicalContextOverhead);
+  EXPECT_EQ(fit["limits"]["context"]["tokens"], 16384);
+  EXPECT_EQ(fit["limits"]["context"]["margin_bytes"], 5);
+  EXPECT_TRUE(fit["limits"]["parallel"].is_null());
+  EXPECT_EQ(fit["limits"]["gpu_layers"]["layers"], 33);
+  EXPECT_EQ(fit["limits"]["split"]["layers"][1], 13);
+  EXPECT_EQ(fit["limits"]["split"]["margin_bytes"], -9);
 }
 
 TEST(EstimateJson, OfVllmHasItsTokens) {
@@ -38,6 +57,7 @@ TEST(EstimateJson, OfVllmHasItsTokens) {
   EXPECT_EQ(record["bytes_per_token"], 131072U);
   EXPECT_EQ(record["tokens"], estimate.need.tokens);
   EXPECT_EQ(record["fit"]["fits"], true);
+  EXPECT_EQ(record["fit"]["limits"]["context"]["tokens"], estimate.need.tokens);
 }
 
 }  // namespace

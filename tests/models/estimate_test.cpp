@@ -70,6 +70,41 @@ TEST_F(EstimateTest, KnowsTheBuilds) {
   EXPECT_THAT(refusal(), HasSubstr("runtime_version: \"new\""));
 }
 
+TEST_F(EstimateTest, PadsTheContextAsTheBuildDoes) {
+  const auto padding = [&](const std::string& version, bool flash_attention) {
+    request_.version = version;
+    request_.flash_attention = flash_attention;
+    return estimate_llamacpp(request_)->options.cache.padding;
+  };
+  EXPECT_EQ(padding("b5000", false), 32U);
+  EXPECT_EQ(padding("b5000", true), 256U);
+  EXPECT_EQ(padding("ik", false), 32U);
+  EXPECT_EQ(padding("b7000", false), 256U);
+  EXPECT_EQ(padding("", false), 256U);
+}
+
+TEST_F(EstimateTest, KeepsLatentAttentionAsTheFileHasIt) {
+  const auto options_with = [&](const std::string& heads, const std::string& version, std::optional<int> mode) {
+    std::ofstream(file_.path())
+        << R"({"arch": "deepseek2", "n_layer": 2, "n_embd": 7168, "n_head": 128, "n_lora_kv": 512,
+      "n_rot": 64, )"
+        << heads << "}";
+    request_.version = version;
+    request_.latent = mode;
+    return estimate_llamacpp(request_)->options;
+  };
+  const std::string every_head = R"("n_head_kv": 128, "n_embd_head_k": 192, "n_embd_head_v": 128)";
+  const std::string compressed = R"("n_head_kv": 1, "n_embd_head_k": 576, "n_embd_head_v": 512)";
+  EXPECT_EQ(options_with(every_head, "b9000", {}).cache.latent, LatentCache::Expanded);
+  EXPECT_EQ(options_with(compressed, "b9000", {}).cache.latent, LatentCache::KeyOnly);
+  EXPECT_EQ(options_with(every_head, "ik", 3).cache.latent, LatentCache::KeyOnly);
+  EXPECT_EQ(options_with(every_head, "ik", 0).cache.latent, LatentCache::Expanded);
+  EXPECT_TRUE(options_with(compressed, "ik", 0).works_on_latent) << "as with 1";
+  EXPECT_EQ(options_with(compressed, "ik", 1).cache.latent, LatentCache::KeyOnly) << "with flash attention";
+  request_.flash_attention = false;
+  EXPECT_EQ(options_with(compressed, "ik", 1).cache.latent, LatentCache::KeyAndValue);
+}
+
 TEST_F(EstimateTest, ComputesAsTheBuildDoes) {
   const auto options_of = [&](const std::string& version) {
     request_.version = version;
@@ -94,6 +129,35 @@ TEST_F(EstimateTest, TakesWhatLimitsTheScratch) {
   EXPECT_FALSE(options.pipeline);
   request_.attention_limit = ~std::uint64_t{0};
   EXPECT_GT(*estimate_llamacpp(request_)->options.attention_limit, Bytes{1} << 59) << "no overflow";
+}
+
+TEST_F(EstimateTest, SaysWhatStillFits) {
+  EXPECT_FALSE(estimate_llamacpp(request_)->limits);
+  request_.gpus = "8GiB,4GiB";
+  const auto limits = estimate_llamacpp(request_)->limits;
+  ASSERT_TRUE(limits && limits->context && limits->split);
+  EXPECT_GT(limits->context->amount, 8192U);
+  request_.split = limits->split->text();
+  const auto split = estimate_llamacpp(request_);
+  EXPECT_EQ(split->need[0].layers, limits->split->layers[0]);
+  EXPECT_EQ(least_margin(split->need, {split->free}), limits->split->margin);
+}
+
+TEST_F(EstimateTest, PlacesTensorsByName) {
+  request_.gpus = "2";
+  const auto usual = estimate_llamacpp(request_);
+  request_.override_tensor = {"blk.[0-3].ffn=CPU", "output=CUDA1"};
+  const auto placed = estimate_llamacpp(request_);
+  ASSERT_TRUE(placed) << placed.error().describe();
+  EXPECT_FALSE(placed->options.pipeline);
+  EXPECT_EQ(placed->options.placed.size(), 4U * 3 + 33) << "attn_output too";
+  EXPECT_EQ(placed->need[2].weights - usual->need[2].weights,
+            usual->need[0].weights - placed->need[0].weights + usual->need[1].weights - placed->need[1].weights);
+  EXPECT_GT(placed_bytes(*placed), 0U);
+  request_.override_tensor = {"blk.(=CPU"};
+  EXPECT_THAT(refusal(), HasSubstr("override_tensor: \"blk.(=CPU\""));
+  request_.override_tensor = {"nothing=CPU"};
+  EXPECT_FALSE(estimate_llamacpp(request_)->options.pipeline) << "llama.cpp does not look whether anything matches";
 }
 
 TEST_F(EstimateTest, NamesTheFieldThatIsWrong) {

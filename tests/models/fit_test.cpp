@@ -1,14 +1,11 @@
 #include "dualgpuopt/memory/models/fit.h"
 
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "models/shapes.h"
 
 namespace dualgpuopt::memory {
 namespace {
-
-using ::testing::Contains;
-using ::testing::HasSubstr;
 
 LlamaCppOptions with_context(std::uint64_t tokens) {
   LlamaCppOptions options;
@@ -58,15 +55,53 @@ TEST(Fit, FindsTheMostLayers) {
   EXPECT_EQ(most_gpu_layers(model, options, {{0}}), 0U);
 }
 
-TEST(Fit, OffersWhatWouldHelpAndNothingElse) {
-  const auto found = remedies(testing::llama3_8b(), with_context(32768), {{7_GiB}});
-  EXPECT_THAT(found, Contains(HasSubstr("--kv-type-k q")));
-  EXPECT_THAT(found, Contains(HasSubstr("shorten the context to")));
-  EXPECT_THAT(found, Contains(HasSubstr("--gpu-layers")));
-  const auto too_small = remedies(testing::llama3_8b(), with_context(8192), {{2_GiB}});
-  ASSERT_EQ(too_small.size(), 1U);
-  EXPECT_THAT(too_small[0], HasSubstr("--gpu-layers")) << "neither cache nor context suffice";
-  EXPECT_THAT(remedies(testing::qwen3_235b(), with_context(8192), {{24_GiB}}), Contains(HasSubstr("--n-cpu-moe")));
+TEST(Fit, FindsTheLargestBatch) {
+  const auto model = testing::llama3_8b();
+  const auto options = with_sequences(with_context(4096), 2);
+  EXPECT_EQ(options.cache.context, 8192U) << "each has as many tokens as before";
+  const auto most = largest_batch(model, options, {{8_GiB}}, 1000);
+  EXPECT_GT(most, 2U);
+  EXPECT_TRUE(fits(model, with_sequences(options, most), {{8_GiB}}));
+  EXPECT_FALSE(fits(model, with_sequences(options, most + 1), {{8_GiB}}));
+  EXPECT_EQ(largest_batch(model, options, {{8_GiB}}, 3), 3U) << "no more than asked for";
+}
+
+TEST(Fit, FindsTheFewestLayersOfExpertsInHostMemory) {
+  const auto model = testing::qwen3_235b("Q4_K_M");
+  auto options = with_context(8192);
+  const GpuRoom room{{48_GiB}};
+  const auto layers = fewest_host_expert_layers(model, options, room);
+  ASSERT_TRUE(layers);
+  options.host_expert_layers = *layers;
+  EXPECT_TRUE(fits(model, options, room));
+  options.host_expert_layers = *layers - 1;
+  EXPECT_FALSE(fits(model, options, room));
+  EXPECT_EQ(fewest_host_expert_layers(model, options, {{200_GiB}}), 0U);
+  EXPECT_EQ(fewest_host_expert_layers(model, options, {{2_GiB}}), std::nullopt);
+  EXPECT_EQ(fewest_host_expert_layers(testing::llama3_8b(), options, {{200_GiB}}), std::nullopt) << "it has none";
+}
+
+TEST(Fit, TheBestSplitLeavesTheMost) {
+  const auto model = testing::llama3_8b();
+  auto options = with_context(8192);
+  EXPECT_EQ(best_llamacpp_split(model, options, {{8_GiB}}), std::nullopt) << "one GPU has all";
+  options.gpus = 2;
+  const GpuRoom room{{6_GiB, 4_GiB}};
+  const auto split = best_llamacpp_split(model, options, room);
+  ASSERT_TRUE(split);
+  EXPECT_EQ(split->layers.at(0) + split->layers.at(1), 33U);
+  options.split = {static_cast<double>(split->layers[0]), static_cast<double>(split->layers[1])};
+  EXPECT_EQ(llamacpp_need(model, options)[0].layers, split->layers[0]) << "the option has just these";
+  EXPECT_EQ(least_margin(llamacpp_need(model, options), room), split->margin);
+  options.mode = SplitMode::Row;
+  EXPECT_EQ(best_llamacpp_split(model, options, room), std::nullopt);
+}
+
+TEST(Fit, SaysHowMuchIsLeft) {
+  const auto need = llamacpp_need(testing::llama3_8b(), with_context(8192));
+  const auto wanted = need[0].total() + kTypicalContextOverhead;
+  EXPECT_EQ(least_margin(need, {{wanted + 7}}), 7);
+  EXPECT_EQ(least_margin(need, {{wanted - 7}}), -7);
 }
 
 }  // namespace

@@ -57,6 +57,17 @@ TEST(GgufShape, KnowsWindowsAndTheirPattern) {
   EXPECT_EQ(shape_in(by_custom)->count(LayerCache::Window), 3U);
 }
 
+TEST(GgufShape, KnowsLayersWithoutACacheOfTheirOwn) {
+  auto sharing = llama();
+  sharing.number("llama.attention.shared_kv_layers", 12);
+  EXPECT_EQ(shape_in(sharing)->count(LayerCache::None), 12U);
+  EXPECT_EQ(shape_in(sharing)->unloaded_layers, 0U);
+  auto predicting = llama();
+  predicting.number("llama.nextn_predict_layers", 1);
+  EXPECT_EQ(shape_in(predicting)->count(LayerCache::None), 1U);
+  EXPECT_EQ(shape_in(predicting)->unloaded_layers, 1U);
+}
+
 TEST(GgufShape, KnowsLatentAttentionByItsHeads) {
   GgufWriter writer;
   writer.text("general.architecture", "deepseek2")

@@ -44,6 +44,42 @@ TEST(HfConfig, KnowsExpertsAndLatentAttention) {
   EXPECT_NEAR(static_cast<double>(model->weights.in_file()) / 1e9, 671, 3) << "671 billion parameters of one byte";
 }
 
+/// DeepSeek R1's distillate in Qwen 2.5 14B.
+std::string qwen2_14b(const std::string& quantisation) {
+  return R"({"model_type": "qwen2", "hidden_size": 5120, "intermediate_size": 13824, "num_attention_heads": 40,
+    "num_hidden_layers": 48, "num_key_value_heads": 8, "tie_word_embeddings": false, "vocab_size": 152064,
+    "quantization_config": )" +
+         quantisation + "}";
+}
+
+double gibibytes(const Result<Model>& model) {
+  return model ? static_cast<double>(model->weights.in_file()) / 0x1p30 : 0;
+}
+
+TEST(HfConfig, KnowsThatQuantisersKeepEmbeddingAndOutput) {
+  const double ends = 2 * 152064.0 * 5120 * 2 / 0x1p30;
+  const double layers = 13.21e9 / 0x1p30;
+  const auto quantised = [](const char* how) { return gibibytes(parse_hf_config(qwen2_14b(how))); };
+  EXPECT_NEAR(quantised(R"({"quant_method": "awq", "bits": 4, "group_size": 128})"), 9.49, 0.02 * 9.49 + 0.02)
+      << "vLLM prints 9.49 GiB";
+  EXPECT_NEAR(quantised(R"({"quant_method": "fp8"})"), ends + layers, 0.05);
+  EXPECT_NEAR(quantised(R"({"quant_algo": "NVFP4"})"), ends + layers * 36 / 64, 0.05);
+  EXPECT_NEAR(quantised(R"({"quant_method": "bitsandbytes", "load_in_4bit": true})"), ends + layers * 0.5156, 0.05);
+  EXPECT_NEAR(
+      quantised(
+          R"({"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 8}}}})"),
+      ends + layers, 0.05);
+  EXPECT_NEAR(quantised(R"({"quant_method": "unheard of"})"), ends + 2 * layers, 0.05);
+}
+
+TEST(HfConfig, KnowsThatMxfp4IsOfExpertsAlone) {
+  const auto model = parse_hf_config(R"({"model_type": "gpt_oss", "hidden_size": 2880, "num_hidden_layers": 24,
+    "num_attention_heads": 64, "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 2880, "vocab_size": 201088,
+    "num_local_experts": 32, "experts_per_token": 4, "quantization_config": {"quant_method": "mxfp4"}})");
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_NEAR(static_cast<double>(model->weights.in_file()) / 1e9, 13.76, 0.1) << "gpt-oss 20b, as published";
+}
+
 TEST(HfConfig, KnowsWindowsAndTheLanguagePartOfModelsWithEyes) {
   const auto model =
       parse_hf_config(R"({"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hidden_size": 64,
@@ -55,6 +91,21 @@ TEST(HfConfig, KnowsWindowsAndTheLanguagePartOfModelsWithEyes) {
   EXPECT_EQ(model->shape.layers[2].cache, LayerCache::State);
   EXPECT_EQ(model->shape.layers[0].key_length, 32U);
   EXPECT_TRUE(model->weights.tied) << "as all of that family";
+}
+
+TEST(HfConfig, KnowsTheNamesOfOlderFamilies) {
+  const auto gpt2 = parse_hf_config(R"({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12,
+                                        "n_positions": 1024, "n_inner": null, "vocab_size": 50257})");
+  ASSERT_TRUE(gpt2) << gpt2.error().describe();
+  EXPECT_EQ(gpt2->shape.context, 1024U);
+  EXPECT_EQ(gpt2->shape.layers.at(0).feed_forward, 3072U);
+  EXPECT_NEAR(gpt2->weights.parameters, 124.4e6, 1.5e6) << "as its authors count; positions are not counted here";
+
+  const auto falcon = parse_hf_config(R"({"model_type": "falcon", "hidden_size": 4544, "num_hidden_layers": 32,
+                                          "num_attention_heads": 71, "multi_query": true, "vocab_size": 65024})");
+  ASSERT_TRUE(falcon) << falcon.error().describe();
+  EXPECT_EQ(falcon->shape.layers.at(0).kv_heads, 1U);
+  EXPECT_NEAR(falcon->weights.parameters, 7.22e9, 0.05e9);
 }
 
 TEST(HfConfig, NamesTheKeyThatIsWrong) {

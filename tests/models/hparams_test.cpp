@@ -59,6 +59,35 @@ TEST(Hparams, WorkOutTheWidthOfExpertsFromTheParameters) {
   EXPECT_NEAR(static_cast<double>(model->shape.experts.feed_forward), 1024, 32) << "as published";
 }
 
+TEST(Hparams, OfFilesMadeForLatentAttentionAreThoseOfEveryHead) {
+  const std::string latent = R"("arch": "deepseek2", "n_layer": 61, "n_embd": 7168, "n_head": 128, "n_head_kv": 1,
+    "n_embd_head_k": 576, "n_embd_head_v": 512, "n_lora_kv": 512, "n_lora_q": 1536, "n_rot": 64)";
+  const auto model = parse_hparams("{" + latent + "}");
+  ASSERT_TRUE(model);
+  EXPECT_EQ(model->shape.layers[0], testing::deepseek_r1().shape.layers.back());
+  const auto told = parse_hparams("{" + latent + R"(, "n_embd_head_k_mla": 256, "n_embd_head_v_mla": 200})");
+  EXPECT_EQ(told->shape.layers[0].key_length, 256U);
+  EXPECT_EQ(told->shape.layers[0].value_length, 200U);
+}
+
+TEST(Hparams, OfHybridsTellStatesByLayersWithoutKeys) {
+  const std::string hybrid = R"({"n_layer": 3, "n_embd": 64, "n_head": 4, "n_head_kv": [0, 2, 0], "n_ff": [0, 0, 8],
+    "ssm_d_inner": 128, "ssm_d_state": 16, "ssm_d_conv": 4, "ssm_n_group": 1, "arch": )";
+  const auto granite = parse_hparams(hybrid + R"("granitehybrid"})");
+  EXPECT_EQ(granite->shape.count(LayerCache::State), 2U);
+  EXPECT_EQ(granite->shape.state_inner, 128U);
+  const auto nemotron = parse_hparams(hybrid + R"("nemotron_h"})");
+  EXPECT_EQ(nemotron->shape.count(LayerCache::State), 1U);
+  EXPECT_EQ(nemotron->shape.layers[2].cache, LayerCache::None);
+}
+
+TEST(Hparams, MayHaveOtherHeadsInWindows) {
+  const auto model = parse_hparams(R"({"arch": "gemma4", "n_layer": 6, "n_embd": 64, "n_head": 4, "n_swa": 1024,
+    "n_embd_head_k": 512, "n_embd_head_v": 512, "n_embd_head_k_swa": 256, "n_embd_head_v_swa": 256})");
+  EXPECT_EQ(model->shape.layers[0].key_length, 256U);
+  EXPECT_EQ(model->shape.layers[5].key_length, 512U);
+}
+
 TEST(Hparams, NameTheKeyThatIsWrong) {
   EXPECT_THAT(refusal("[]"), HasSubstr("this is not a JSON object"));
   EXPECT_THAT(refusal("{"), HasSubstr("this is not a JSON object"));

@@ -48,6 +48,10 @@ TEST(KvCache, OfWindowsHoldsTheWindowAndAMicroBatch) {
   options.sequences = 4;
   options.micro_batch = 2048;
   EXPECT_EQ(cache_cells(LayerCache::Window, 1024, options), 6144U);
+  options.unified = false;
+  EXPECT_EQ(cache_cells(LayerCache::Window, 1024, options), 4 * 2048U) << "each of four parts, no longer than it is";
+  options.micro_batch = 512;
+  EXPECT_EQ(cache_cells(LayerCache::Window, 1024, options), 4 * 1536U) << "with room for a micro-batch in each";
   options.full_window = true;
   EXPECT_EQ(cache_cells(LayerCache::Window, 1024, options), 8192U);
   EXPECT_EQ(cache_cells(LayerCache::Window, 128, of_context(512)), 512U) << "never more than the context";
@@ -62,6 +66,16 @@ TEST(KvCache, IsPadded) {
   slots.sequences = 3;
   slots.unified = false;
   EXPECT_EQ(cache_cells(LayerCache::Full, 0, slots), 3 * 2816U) << "each sequence's part is padded";
+}
+
+TEST(KvCache, HasAKeyMoreForSparseAttention) {
+  auto shape = testing::deepseek_r1().shape;
+  const auto plain = kv_cache(shape, of_context(4096)).at(0).keys;
+  shape.layers[0].indexer_length = 128;
+  EXPECT_EQ(kv_cache(shape, of_context(4096)).at(0).keys - plain, 4096U * 128 * 2);
+  auto without = of_context(4096);
+  without.indexers = false;
+  EXPECT_EQ(kv_cache(shape, without).at(0).keys, plain);
 }
 
 TEST(KvCache, OfRecurrentLayersIsAStateForEachSequence) {

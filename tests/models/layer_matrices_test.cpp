@@ -55,6 +55,16 @@ TEST(LayerMatrices, AreOthersInLayersWithAState) {
   EXPECT_EQ(elements(with_attention, "attn_qkv"), 0);
 }
 
+TEST(LayerMatrices, OfOlderFamiliesHaveNoGateAndOneMatrixForAttention) {
+  const auto model = parse_hparams(R"({"arch": "gpt2", "n_layer": 12, "n_embd": 768, "n_head": 12, "n_ff": 3072})");
+  ASSERT_TRUE(model);
+  const auto matrices = layer_matrices(model->shape, model->shape.layers.front());
+  EXPECT_EQ(elements(matrices, "attn_qkv"), 3.0 * 768 * 768);
+  EXPECT_EQ(elements(matrices, "attn_q"), 0);
+  EXPECT_EQ(elements(matrices, "ffn_gate"), 0);
+  EXPECT_EQ(elements(matrices, "ffn_up"), 768.0 * 3072);
+}
+
 TEST(LayerMatrices, AddUpToThePublishedNumberOfParameters) {
   EXPECT_NEAR(testing::llama3_8b().weights.parameters / 1e9, 8.03, 0.005);
   EXPECT_NEAR(testing::qwen3_235b().weights.parameters / 1e9, 235.1, 0.2);

@@ -121,6 +121,15 @@ TEST(LlamaCpp, CountsATiedOutputOnlyWhereItIsACopy) {
   EXPECT_EQ(on_gpu[0].weights + on_gpu[1].weights, model.weights.in_file() + model.weights.input);
 }
 
+TEST(LlamaCpp, LoadsNothingOfLayersThatPredictFurtherTokens) {
+  auto model = testing::llama3_8b();
+  const auto all = llamacpp_need(model, with_context(4096));
+  model.shape.unloaded_layers = 1;
+  const auto need = llamacpp_need(model, with_context(4096));
+  EXPECT_EQ(all[0].weights - need[0].weights, model.weights.layers.back());
+  EXPECT_EQ(need[0].layers, 31U);
+}
+
 TEST(LlamaCpp, NeverNeedsLessForMore) {
   Bytes before = 0;
   for (std::uint64_t context = 256; context <= 1 << 20; context *= 2) {

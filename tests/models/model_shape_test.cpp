@@ -23,6 +23,8 @@ TEST(CustomaryCache, FollowsTheArchitecture) {
   EXPECT_EQ(customary_cache("gpt-oss", 1, 128), LayerCache::Full);
   EXPECT_EQ(customary_cache("llama", 0, 4096), LayerCache::Full);
   EXPECT_EQ(customary_cache("gemma3", 4, 0), LayerCache::Full) << "no window";
+  EXPECT_EQ(customary_cache("smallthinker", 0, 4096), LayerCache::Full) << "the first of four";
+  EXPECT_EQ(customary_cache("smallthinker", 3, 4096), LayerCache::Window);
 }
 
 }  // namespace

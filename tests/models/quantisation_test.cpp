@@ -10,9 +10,28 @@ double bytes(const std::string& file_type, TensorRole role, const Quantisation::
 }
 
 TEST(Quantisation, TakesTheNamesOfLogsAndOfFiles) {
-  for (const auto* name :
-       {"Q4_K - Medium", "Q4_K_M", "q4_k_m", "Q4_K - Small", "Q2_K - Medium", "Q8_0", "Q8_0_R8 - 8.5 bpw", "F16",
-        "BF16", "IQ4_XS - 4.25 bpw", "IQ3_K - 3.4325 bpw", "IQ4_KS_R4 - 4.25 bpw", "MXFP4", ""}) {
+  for (const auto* name : {"Q4_K - Medium",
+                           "Q4_K_M",
+                           "q4_k_m",
+                           "Q4_K - Small",
+                           "Q2_K - Medium",
+                           "Q8_0",
+                           "Q8_0_R8 - 8.5 bpw",
+                           "F16",
+                           "BF16",
+                           "IQ4_XS - 4.25 bpw",
+                           "IQ3_K - 3.4325 bpw",
+                           "IQ4_KS_R4 - 4.25 bpw",
+                           "MXFP4",
+                           "MXFP4 MoE",
+                           "mostly Q4_K - Small",
+                           "Q4_1, some F16",
+                           "Q4_0_4_8",
+                           "IQ3_S mix - 3.66 bpw",
+                           "TQ1_0 - 1.69 bpw ternary",
+                           "Q2_K_L",
+                           "Q3_K_XL",
+                           ""}) {
     EXPECT_TRUE(Quantisation::parse(name)) << name;
   }
   for (const auto* name : {"Q9", "unknown, may not work", "4"}) EXPECT_FALSE(Quantisation::parse(name)) << name;

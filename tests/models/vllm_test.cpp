@@ -57,6 +57,22 @@ TEST(Vllm, KeepsALatentCacheWholeOnEachGpu) {
   EXPECT_EQ(eight.weights, one.weights / 8);
 }
 
+TEST(Vllm, KeepsTheAnglesOfEveryPosition) {
+  auto model = qwen2_7b();
+  const auto without = vllm_need(model, on(80_GiB, 0.9, 2)).weights;
+  model.shape.context = 32768;
+  EXPECT_EQ(vllm_need(model, on(80_GiB, 0.9, 2)).weights - without, 32768U * 128 * 2) << "whole on each";
+}
+
+TEST(Vllm, KeepsTheExpertsOfEachTokenSideBySide) {
+  auto options = on(80_GiB, 0.9, 4);
+  options.batched_tokens = 8192;
+  const auto before = vllm_need(testing::qwen3_235b(), options).activations;
+  options.batched_tokens = 16384;
+  const double each = static_cast<double>(vllm_need(testing::qwen3_235b(), options).activations - before) / 8192;
+  EXPECT_EQ(each, 2.0 * (8 * (4096 + 1536 / 4) + 4 * 4096)) << "the way down is wider than gate and up";
+}
+
 TEST(VllmOptions, AreChecked) {
   EXPECT_TRUE(on(1_GiB).validate());
   EXPECT_THAT(on(0).validate().error().describe(), HasSubstr("--gpus"));

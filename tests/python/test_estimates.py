@@ -95,8 +95,44 @@ def test_training(hparams: Path) -> None:
 def test_options_of_the_compute_buffer(hparams: Path) -> None:
     split = {"hparams": hparams, "gpus": 2, "context": 8192}
     assert estimate(**split, pipeline=False).devices[0].compute < estimate(**split).devices[0].compute
-    half = {"hparams": hparams, "gpu_layers": 10}
+    half = {"hparams": hparams, "gpu_layers": 10, "runtime_version": "b6000"}  # the output stays in host memory
     assert estimate(**half, op_offload=False).devices[0].compute < estimate(**half).devices[0].compute
+
+
+def test_what_would_still_fit(hparams: Path) -> None:
+    assert estimate(hparams=hparams).limits is None
+    sizes = {"hparams": hparams, "gpus": [6 * GIB, 4 * GIB]}
+    limits = estimate(**sizes, context=8192).limits
+    assert limits is not None
+    assert limits.context is not None
+    assert limits.parallel is not None
+    assert limits.split is not None
+    assert estimate(**sizes, context=limits.context.amount).fits
+    assert not estimate(**sizes, context=limits.context.amount + 256).fits
+    assert estimate(**sizes, context=8192 * limits.parallel.amount, parallel=limits.parallel.amount).fits
+    assert not estimate(**sizes, context=8192 * (limits.parallel.amount + 1), parallel=limits.parallel.amount + 1).fits
+    assert limits.gpu_layers == (33, limits.gpu_layers.margin) if limits.gpu_layers else False
+    best = estimate(**sizes, context=8192, split=list(limits.split.layers))
+    assert [device.layers for device in best.devices[:2]] == [limits.split.layers[0], limits.split.layers[1] - 1]
+    assert limits.split.margin >= 0
+    training = estimate(hparams=hparams, runtime="training", gpus=[80 * GIB], lora_rank=8, context=512).limits
+    assert training is not None
+    assert training.gpu_layers is None
+    assert training.split is None
+
+
+def test_tensors_are_placed_by_name(hparams: Path) -> None:
+    usual = estimate(hparams=hparams)
+    placed = estimate(hparams=hparams, override_tensor=r"blk\.[0-7]\.ffn_.*=CPU")
+    assert usual.placed == 0
+    assert placed.placed == placed.devices[1].weights - usual.devices[1].weights
+    assert estimate(hparams=hparams, override_tensor=["ffn_up=CPU", "ffn_down=CPU"]).placed > 0
+    with pytest.raises(ValueError, match=r'override_tensor: "ffn\(=CPU": at character 5'):
+        estimate(hparams=hparams, override_tensor="ffn(=CPU")
+    with pytest.raises(ValueError, match="there is no CUDA1 where there are 1 GPUs"):
+        estimate(hparams=hparams, override_tensor="ffn=CUDA1")
+    with pytest.raises(TypeError, match="override_tensor: 3 is not of the type"):
+        estimate(hparams=hparams, override_tensor=3)  # type: ignore[arg-type]
 
 
 def test_a_value_of_the_wrong_type_is_named(hparams: Path) -> None:

@@ -14,14 +14,19 @@ Signatures = dict[str, list[str]]
 
 
 def signatures(source: str) -> Signatures:
-    """Name -> its arguments, for functions, and for methods and properties by `Class.name`."""
+    """Name -> its arguments, for functions, and for methods, properties and attributes by `Class.name`."""
     found: Signatures = {}
+
+    def is_setter(function: ast.FunctionDef) -> bool:
+        return any(isinstance(one, ast.Attribute) and one.attr == "setter" for one in function.decorator_list)
 
     def collect(body: list[ast.stmt], prefix: str) -> None:
         for node in body:
             if isinstance(node, ast.ClassDef):
                 collect(node.body, f"{node.name}.")
-            elif isinstance(node, ast.FunctionDef):
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                found[prefix + node.target.id] = ["self"]
+            elif isinstance(node, ast.FunctionDef) and not is_setter(node):
                 found[prefix + node.name] = [argument.arg for argument in node.args.args]
 
     collect(ast.parse(source).body, "")

@@ -82,6 +82,7 @@ class EstimateRequest:
     gpu_layers: int | None
     cpu_moe: bool
     host_expert_layers: int
+    override_tensor: list[str]
     flash_attention: bool
     full_window: bool
     unified: bool

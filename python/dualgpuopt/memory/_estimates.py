@@ -77,6 +77,60 @@ class TrainingNeed(NamedTuple):
     peak: str
 
 
+class Limit(NamedTuple):
+    """Something as large as it can be on given GPUs.
+
+    Attributes:
+        amount: The largest that fits; one step more does not.
+        margin: Bytes that are then left on the GPU that has least left; with training on each.
+
+    Example:
+        >>> Limit(16384, 3 << 20).amount
+        16384
+    """
+
+    amount: int
+    margin: int
+
+
+class LayerSplit(NamedTuple):
+    """Whole layers for each GPU, as `split` takes them.
+
+    Attributes:
+        layers: For each GPU; the output counts as one of the last.
+        margin: Bytes that are then left on the GPU that has least left; negative where it does not fit.
+
+    Example:
+        >>> sum(LayerSplit((20, 13), 1 << 30).layers)
+        33
+    """
+
+    layers: tuple[int, ...]
+    margin: int
+
+
+class FitLimits(NamedTuple):
+    """What fits on given GPUs, each asked alone with all else as it is.
+
+    None: nothing does, or it is not asked of this runtime.
+
+    Attributes:
+        context: Tokens.
+        parallel: Sequences, each with as many tokens as one has now: with llama.cpp their context grows with them.
+        gpu_layers: Of llama.cpp; the output is one of them.
+        split: The one that leaves most where least is left, fitting or not; of several GPUs.
+
+    Example:
+        >>> FitLimits(None, None, Limit(25, 0), None).gpu_layers
+        Limit(amount=25, margin=0)
+    """
+
+    context: Limit | None
+    parallel: Limit | None
+    gpu_layers: Limit | None
+    split: LayerSplit | None
+
+
 class ModelEstimate(NamedTuple):
     """How much memory a model needs. Provisional: fields may be added.
 
@@ -90,11 +144,13 @@ class ModelEstimate(NamedTuple):
         kv_cache: Bytes over all devices; with vLLM what is left for it on each GPU; 0 with training.
         devices: The GPUs in order, then "host"; empty with vLLM and training.
         fits: None where the sizes of the GPUs were not given.
-        missing: Bytes that are missing on each GPU; with vLLM one number, for one request of the whole context, and with
+        missing: Bytes that are missing on each GPU; with vLLM one number, for one request of the whole context; with
             training one, for each GPU.
         remedies: Changes that would each make it fit, in words.
         tokens: That vLLM's cache holds; None with the others.
         training: The parts of training; None with the others.
+        limits: What would still fit; None where the sizes of the GPUs were not given.
+        placed: Bytes of the tensors that `override_tensor` placed.
 
     Example:
         >>> def show(estimate: ModelEstimate) -> None:
@@ -115,6 +171,8 @@ class ModelEstimate(NamedTuple):
     remedies: tuple[str, ...]
     tokens: int | None
     training: TrainingNeed | None = None
+    limits: FitLimits | None = None
+    placed: int = 0
 
 
 def _device(record: dict[str, Any]) -> DeviceNeed:
@@ -127,6 +185,22 @@ def _training(record: dict[str, Any]) -> TrainingNeed | None:
         return None
     values: list[Any] = [record.get(name, record.get(f"{name}_bytes")) for name in TrainingNeed._fields]
     return TrainingNeed(*values)
+
+
+def _limit(record: dict[str, Any] | None, name: str) -> Limit | None:
+    return None if record is None else Limit(record[name], record["margin_bytes"])
+
+
+def _limits(record: dict[str, Any] | None) -> FitLimits | None:
+    if record is None:
+        return None
+    split = record["split"]
+    return FitLimits(
+        _limit(record["context"], "tokens"),
+        _limit(record["parallel"], "sequences"),
+        _limit(record["gpu_layers"], "layers"),
+        None if split is None else LayerSplit(tuple(split["layers"]), split["margin_bytes"]),
+    )
 
 
 def _estimate(record: dict[str, Any]) -> ModelEstimate:
@@ -146,6 +220,8 @@ def _estimate(record: dict[str, Any]) -> ModelEstimate:
         tuple(fit.get("remedies", ())),
         record.get("tokens"),
         _training(record),
+        _limits(fit.get("limits")),
+        record.get("placed_bytes", 0),
     )
 
 
@@ -166,6 +242,7 @@ def estimate(
     gpu_layers: int | None = None,
     cpu_moe: bool = False,
     n_cpu_moe: int = 0,
+    override_tensor: str | list[str] | None = None,
     flash_attn: bool = True,
     swa_full: bool = False,
     kv_unified: bool = False,
@@ -202,6 +279,8 @@ def estimate(
         gpu_layers: So many layers on the GPUs, the output being one; None: all.
         cpu_moe: All experts in host memory.
         n_cpu_moe: The experts of so many layers in host memory.
+        override_tensor: "PATTERN=DEVICE,…" or several such: tensors whose names match the regular expression are put on
+            that device, as in "exps=CPU" or "blk.1[0-9].=CUDA1"; the first that matches counts.
         flash_attn: Whether it is used.
         swa_full: Sliding-window layers keep the whole context.
         kv_unified: Sequences share the context.
@@ -295,6 +374,8 @@ def estimate_request(given: dict[str, Any]) -> _core.EstimateRequest:
     request.hparams = os.fspath(given["hparams"]) if given["hparams"] is not None else ""
     request.gpus = str(gpus) if isinstance(gpus, int) else ",".join(f"{size}B" for size in gpus)
     request.split = ",".join(repr(float(share)) for share in split or ())
+    overrides = given["override_tensor"]
+    _set(request, "override_tensor", "override_tensor", [overrides] if isinstance(overrides, str) else overrides or [])
     for keyword, field in _FIELDS.items():
         _set(request, keyword, field, given[keyword])
     return request

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Union
 
-from ._estimates import DeviceNeed, ModelEstimate, TrainingNeed, estimate
+from ._estimates import DeviceNeed, FitLimits, LayerSplit, Limit, ModelEstimate, TrainingNeed, estimate
 from ._lines import Line, fit_line
 from ._memory_profile import FEWEST_RECENT_POINTS, SMALLEST_BATCH, WINDOW_S, MemoryProfile, gpu_of
 from ._profile_files import load_profiles, save_profiles
@@ -19,7 +19,10 @@ from ._profile_learning import LearnedSize, ProfileFit, ProfileLearner
 __all__ = [
     "DEFAULT_PROFILES",
     "DeviceNeed",
+    "FitLimits",
+    "LayerSplit",
     "LearnedSize",
+    "Limit",
     "Line",
     "MemoryProfile",
     "ModelEstimate",

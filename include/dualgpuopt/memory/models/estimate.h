@@ -5,10 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "dualgpuopt/memory/models/fit.h"
-#include "dualgpuopt/memory/models/training.h"
-#include "dualgpuopt/memory/models/transformers.h"
-#include "dualgpuopt/memory/models/vllm.h"
+#include "dualgpuopt/memory/models/limits.h"
 
 namespace dualgpuopt::memory {
 
@@ -29,6 +26,7 @@ struct EstimateRequest {
   std::optional<std::uint64_t> gpu_layers;
   bool cpu_moe = false;
   std::uint64_t host_expert_layers = 0;
+  std::vector<std::string> override_tensor;  ///< "PATTERN=DEVICE,PATTERN=DEVICE", the first that matches counts.
   bool flash_attention = true;
   bool full_window = false;
   bool unified = false;
@@ -59,8 +57,11 @@ struct LlamaCppEstimate {
   std::vector<DeviceNeed> need;
   std::vector<Bytes> missing;  ///< On each GPU whose size was given.
   std::vector<std::string> remedies;
+  std::optional<FitLimits> limits;  ///< Where the sizes were given.
 };
 [[nodiscard]] Result<LlamaCppEstimate> estimate_llamacpp(const EstimateRequest& request);
+/// Of the tensors that `override_tensor` placed.
+[[nodiscard]] Bytes placed_bytes(const LlamaCppEstimate& estimate);
 
 /// The answer for vLLM. Its GPUs are alike; of unequal ones the smallest counts.
 struct VllmEstimate {
@@ -82,6 +83,7 @@ struct TransformersEstimate {
   std::vector<DeviceNeed> need;
   std::vector<Bytes> missing;  ///< On each GPU whose size was given.
   std::vector<std::string> remedies;
+  std::optional<FitLimits> limits;  ///< Where the sizes were given.
 };
 [[nodiscard]] Result<TransformersEstimate> estimate_transformers(const EstimateRequest& request);
 
@@ -92,6 +94,7 @@ struct TrainingEstimate {
   std::optional<Bytes> free;  ///< Of each GPU; empty where the sizes were not given.
   TrainingNeed need;
   std::vector<std::string> remedies;
+  std::optional<FitLimits> limits;  ///< Where the size was given.
 
   /// Bytes that are missing on each GPU, with the context's overhead; 0 where it fits or the size is not known.
   [[nodiscard]] Bytes missing() const;

@@ -22,8 +22,10 @@ struct KvCacheOptions {
   TensorType value_type = *tensor_type("f16");
   bool full_window = false;     ///< Layers with a window keep the whole context: --swa-full, and old builds.
   bool unified = true;          ///< The sequences share the context; else each has its part.
-  std::uint64_t padding = 256;  ///< The context is rounded up to this; builds before 2025: 32.
+  std::uint64_t padding = 256;  ///< The context is rounded up to this; 32 without flash attention before November 2025.
   LatentCache latent = LatentCache::KeyOnly;
+  bool indexers =
+      true;  ///< Keys of sparse attention are kept too (pull request 25407, July 2026); the fork has no such.
 };
 
 /// Bytes of one layer's cache.

@@ -7,6 +7,7 @@
 
 #include "dualgpuopt/memory/models/kv_cache.h"
 #include "dualgpuopt/memory/models/model_source.h"
+#include "dualgpuopt/memory/models/tensor_override.h"
 
 namespace dualgpuopt::memory {
 
@@ -27,6 +28,8 @@ struct LlamaCppOptions {
   bool output_first = true;  ///< Of gpu_layers the output is the first to go to a GPU (pull request 18148, December
                              ///< 2025); before, and in the fork whatever this says, the last.
   std::uint64_t host_expert_layers = 0;  ///< So many first layers keep their experts in host memory (--n-cpu-moe).
+  std::vector<TensorPlace> placed;       ///< Tensors placed by name, whatever else is said of them; place_tensors() of
+                                         ///< the same model. With any llama.cpp has no pipeline.
   LlamaCppFork fork = LlamaCppFork::Mainline;
   bool one_output = false;  ///< Logits for one token a sequence only, as servers have it since 2026.
   bool pipeline = true;     ///< Inputs are kept four times where several GPUs hold everything; CUDA and ROCm do so.
@@ -35,6 +38,7 @@ struct LlamaCppOptions {
   bool gates_in_place = false;  ///< Builds before b5775 (June 2025), which had no operation of its own for gates.
   bool host_ops_on_gpu = true;  ///< Large batches are worked on by the first GPU even where weights lie in host memory;
                                 ///< false: --no-op-offload.
+  bool works_on_latent = false;          ///< ik_llama.cpp's -mla 1: attention makes no heads of the latent cache.
   std::optional<Bytes> attention_limit;  ///< ik_llama.cpp's -amb; 0: none. Empty: 512 MiB, as its guides have it.
 
   /// InvalidArgument, naming the option, for a context or micro-batch of 0, a split of another length than the GPUs or

@@ -17,9 +17,10 @@ struct LayerShape {
   LayerCache cache = LayerCache::Full;
   std::uint64_t heads = 0;
   std::uint64_t kv_heads = 0;
-  std::uint64_t key_length = 0;    ///< Elements of one head's key,
-  std::uint64_t value_length = 0;  ///< and of its value.
-  std::uint64_t feed_forward = 0;  ///< Inner width of the dense part; 0: none.
+  std::uint64_t key_length = 0;      ///< Elements of one head's key,
+  std::uint64_t value_length = 0;    ///< and of its value.
+  std::uint64_t feed_forward = 0;    ///< Inner width of the dense part; 0: none.
+  std::uint64_t indexer_length = 0;  ///< Elements of the key by which sparse attention chooses tokens; 0: none.
 
   friend bool operator==(const LayerShape&, const LayerShape&) = default;
 };
@@ -39,6 +40,8 @@ struct LatentShape {
   std::uint64_t rank = 0;  ///< 0: the model has none.
   std::uint64_t query_rank = 0;
   std::uint64_t rope = 0;
+  bool is_expanded =
+      false;  ///< The file has every head's keys and values, and llama.cpp keeps them so; its fork does not.
 
   friend bool operator==(const LatentShape&, const LatentShape&) = default;
 };
@@ -54,10 +57,11 @@ struct ModelShape {
   std::vector<LayerShape> layers;
   ExpertShape experts;
   LatentShape latent;
-  std::uint64_t state_elements = 0;  ///< Of one State layer and one sequence, in 32-bit floating point.
-  std::uint64_t state_inner = 0;     ///< A State layer's width, and the elements of its keys and queries together:
-  std::uint64_t state_keys = 0;      ///< both decide the weights; 0 where a source has exact ones.
-  bool gated_queries = false;        ///< The query matrix has a gate for each head besides.
+  std::uint64_t state_elements = 0;   ///< Of one State layer and one sequence, in 32-bit floating point.
+  std::uint64_t state_inner = 0;      ///< A State layer's width, and the elements of its keys and queries together:
+  std::uint64_t state_keys = 0;       ///< both decide the weights; 0 where a source has exact ones.
+  bool gated_queries = false;         ///< The query matrix has a gate for each head besides.
+  std::uint64_t unloaded_layers = 0;  ///< Last ones, which are in the file for predicting further tokens alone.
 
   [[nodiscard]] std::uint64_t heads() const;  ///< The most of any layer.
   [[nodiscard]] std::uint64_t count(LayerCache cache) const;

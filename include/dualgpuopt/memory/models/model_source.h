@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "dualgpuopt/memory/models/model_weights.h"
+#include "dualgpuopt/memory/models/model_tensors.h"
 
 namespace dualgpuopt::memory {
 
@@ -12,6 +12,7 @@ namespace dualgpuopt::memory {
 struct Model {
   ModelShape shape;
   ModelWeights weights;
+  std::vector<ModelTensor> tensors = {};  ///< By name; `weights` are their sums. Empty where nobody asked for names.
 };
 
 /// The shape that a GGUF header tells (the keys of docs/gguf.md, "[llm]"). Error: ParseFailed, naming the key that is
@@ -31,9 +32,11 @@ struct Model {
 
 /// A JSON object of hyper-parameters by the names that llama.cpp's log prints: n_layer, n_embd, n_head, n_head_kv,
 /// n_embd_head_k, n_embd_head_v, n_ff, n_vocab, and where they apply n_swa, n_expert, n_expert_used, n_ff_exp,
-/// n_lora_kv, n_lora_q, n_rot, ssm_d_state, ssm_d_inner, ssm_d_conv, full_attention_interval; n_head, n_head_kv and
-/// n_ff may be lists with one number for each layer. They may lie in an object "hparams" beside "arch", "model",
-/// "file_type", "model_size" ("4.58 GiB (4.89 BPW)") and "model_params" ("8.03 B"). Error: ParseFailed, naming the key.
+/// n_ff_shexp, n_expert_shared, n_layer_dense_lead, n_layer_nextn, n_layer_kv_from_start, n_embd_head_k_mla,
+/// n_embd_head_v_mla, n_embd_head_k_swa, n_embd_head_v_swa, n_lora_kv, n_lora_q, n_rot, ssm_d_state, ssm_d_inner,
+/// ssm_d_conv, full_attention_interval; n_head, n_head_kv and n_ff may be lists with one number for each layer. They
+/// may lie in an object "hparams" beside "arch", "model", "file_type", "model_size" ("4.58 GiB (4.89 BPW)") and
+/// "model_params" ("8.03 B"). Error: ParseFailed, naming the key.
 [[nodiscard]] Result<Model> parse_hparams(std::string_view json);
 
 /// parse_hparams of a file of at most 16 MiB; errors carry its name.

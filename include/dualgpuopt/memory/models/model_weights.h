@@ -32,11 +32,18 @@ struct ModelWeights {
 [[nodiscard]] ModelWeights fitted(ModelWeights weights, std::size_t layers);
 
 /// What a log tells of a file that is not at hand.
+/// What quantisers of Hugging Face's models make smaller; all else is in bfloat16.
+struct SmallLayers {
+  double bytes_per_element = 2;
+  bool experts_alone = false;  ///< Not attention and dense parts.
+};
+
 struct WeightHints {
-  std::string file_type;             ///< "Q4_K - Medium", "q8_0"; empty: f16.
-  std::optional<Bytes> file_bytes;   ///< Then the layers are scaled to it.
-  std::optional<double> parameters;  ///< Tells whether the output is tied.
-  std::optional<bool> tied = {};     ///< The same, where it is told itself.
+  std::string file_type;                  ///< "Q4_K - Medium", "q8_0"; empty: f16.
+  std::optional<Bytes> file_bytes;        ///< Then the layers are scaled to it.
+  std::optional<double> parameters;       ///< Tells whether the output is tied.
+  std::optional<bool> tied = {};          ///< The same, where it is told itself.
+  std::optional<SmallLayers> small = {};  ///< Instead of a file type.
 };
 
 /// An estimate from the shape: each tensor's type follows the rules of llama.cpp's quantisation
