@@ -97,6 +97,12 @@ nb::list devices(const NativeMonitor& monitor) {
   return all;
 }
 
+nb::list recent_decisions(const NativeMonitor& monitor) {
+  nb::list all;
+  for (const auto& decision : monitor.monitor().recent_decisions()) all.append(to_python(decision));
+  return all;
+}
+
 nb::object project(const UsageSeries& series, double now_s, double horizon_s, double growth_rate) {
   const auto projected = series.project(now_s, horizon_s, growth_rate);
   return projected ? nb::object(nb::int_(static_cast<std::int64_t>(*projected))) : nb::none();
@@ -163,6 +169,7 @@ void bind_monitor(nb::module_& module) {
       .def("sequence", [](NativeMonitor& monitor) { return monitor.snapshot().sequence; })
       .def("snapshot", [](NativeMonitor& monitor) { return to_python(monitor.snapshot()); })
       .def("devices", &devices)
+      .def("recent_decisions", &recent_decisions)
       .def("take_events", &take_events, "timeout_s"_a)
       .def("register_strategy", &NativeMonitor::register_strategy, "strategy"_a)
       .def("recoveries", &NativeMonitor::recoveries)

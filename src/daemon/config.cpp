@@ -96,7 +96,8 @@ void read_limits(LadderConfig& ladder, const TomlTable& parent, RecoveryStrategy
   if (const auto settle = table->duration("settle")) limits.settle = *settle;
   set_named(limits.from, *table, "from", parse_level);
   set(limits.by_forecast, table->flag("by_forecast"));
-  if (const auto attempts = table->whole_number("attempts", 0, 1000)) limits.attempts = static_cast<unsigned>(*attempts);
+  if (const auto attempts = table->whole_number("attempts", 0, 1000))
+    limits.attempts = static_cast<unsigned>(*attempts);
   set(limits.rest, table->duration("rest"));
 }
 

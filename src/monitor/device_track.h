@@ -70,7 +70,7 @@ class DeviceTrack {
   std::unique_ptr<Forecaster> forecaster_;
   AlertEngine engine_;
 
-  Reading last_good_;               // memory is empty before the first
+  Reading last_good_;  // memory is empty before the first
   std::optional<Bytes> used_before_;
   std::optional<Reading> failure_;  // the last answer, if it was none
   std::string silence_;

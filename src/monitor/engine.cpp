@@ -47,8 +47,8 @@ std::optional<EngineEvent> Engine::take(Reading reading) {
   if (!intake.fresh) return std::nullopt;
   EngineEvent event{track->gpu(), std::move(intake.alert), std::nullopt};
   if (const auto cause = cause_to_climb(*track)) {
-    event.climb = ClimbEvidence{track->gpu(),  track->level(),       track->last_good(),   track->forecast(),
-                                *cause,        recovery_time_.load(), track->used_before(), track->processes(),
+    event.climb = ClimbEvidence{track->gpu(), track->level(),        track->last_good(),   track->forecast(),
+                                *cause,       recovery_time_.load(), track->used_before(), track->processes(),
                                 self_};
   }
   return event;

@@ -51,7 +51,7 @@ class Engine {
 
   const MonitorConfig& config_;
   Provenance provenance_;
-  pid_t self_;  // whose strategies a climb runs
+  pid_t self_;                      // whose strategies a climb runs
   std::deque<DeviceTrack> tracks_;  // a deque: tracks do not move
   DeviceDirectory directory_;
   std::shared_ptr<SnapshotBoard> board_ = std::make_shared<SnapshotBoard>();

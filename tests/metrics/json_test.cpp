@@ -213,7 +213,14 @@ Decision climb() {
   decision.target_used = 18_GiB;
   decision.rungs = {
       {RecoveryStrategy::ClearCache, RungOutcome::FreedNothing, "", 21_GiB, 21_GiB, 600ms},
-      {RecoveryStrategy::ReduceBatch, RungOutcome::Freed, "batch 32 to 16", 21_GiB, 17_GiB, 2100ms, 9_GiB, 5_GiB,
+      {RecoveryStrategy::ReduceBatch,
+       RungOutcome::Freed,
+       "batch 32 to 16",
+       21_GiB,
+       17_GiB,
+       2100ms,
+       9_GiB,
+       5_GiB,
        {{"python, PID 7", 4_GiB, 0.5, true, "the largest"}}},
   };
   decision.end = DecisionEnd::TargetReached;

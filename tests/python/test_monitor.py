@@ -16,7 +16,7 @@ from conftest import GIB, StagedSource, eventually
 from dualgpuopt.memory.alerts import AlertLevel, MemoryAlert, Threshold, Thresholds
 from dualgpuopt.memory.metrics import plain
 from dualgpuopt.memory.monitor import MemoryMonitor, MonitorError
-from dualgpuopt.memory.recovery import Decision, Ladder, RecoveryRequest, RecoveryStrategy
+from dualgpuopt.memory.recovery import Decision, Ladder, RecoveryRequest, RecoveryStrategy, RungLimits
 from dualgpuopt.memory.sources import Measurement
 
 
@@ -193,6 +193,7 @@ def climb(staged: StagedSource, callback: object, **ladder: object) -> list[obje
         monitor.register_strategy(RecoveryStrategy.CLEAR_CACHE, callback)  # type: ignore[arg-type]
         staged.used[0] = 22 * GIB
         eventually(lambda: decisions)
+        assert monitor.recent_decisions() == decisions
     return decisions
 
 
@@ -224,6 +225,17 @@ def test_a_strategy_that_lies_or_raises_is_found_out(staged: StagedSource) -> No
 
     (failed,) = climb(staged, fail)
     assert (failed.rungs[0].outcome, failed.rungs[0].detail) == ("failed", "RuntimeError: no")  # type: ignore[attr-defined]
+
+
+def test_a_rung_is_kept_for_what_is_worse(staged: StagedSource) -> None:
+    limits = {RecoveryStrategy.CLEAR_CACHE: RungLimits(from_level=AlertLevel.EMERGENCY, settle=0.01, time_limit=1.0)}
+    (decision,) = climb(staged, lambda request: pytest.fail("it may not run"), limits=limits)
+    (rung,) = decision.rungs  # type: ignore[attr-defined]
+    assert rung.outcome == "skipped"
+    assert rung.detail == "not run: it is from emergency on, and the level is critical"
+    assert (rung.own_before, rung.own_after, rung.candidates) == (None, None, ())
+    with pytest.raises(ValueError, match=r"clear_cache\.time_limit is 0"):
+        MemoryMonitor(staged, ladder=Ladder(limits={RecoveryStrategy.CLEAR_CACHE: RungLimits(time_limit=0)}))
 
 
 def test_adaptive_thresholds_are_taken_and_have_not_moved_at_first() -> None:

@@ -17,7 +17,7 @@ struct Course {
   LadderConfig config;
   std::set<RecoveryStrategy> registered;
   int measurements = 0;
-  int watched = 0;  // settlings of which no rung was the cause
+  int watched = 0;              // settlings of which no rung was the cause
   std::vector<Bytes> measured;  // the good ones
   std::vector<RecoveryRequest> requests;
   bool asked_again_the_same = true;
@@ -165,8 +165,8 @@ RC_GTEST_PROP(ClimbProperty, TerminatesOnlyInAMeasuredEmergency, ()) {
 RC_GTEST_PROP(ClimbProperty, RecordsEveryRungThatRanAndWhatWasMeasured, ()) {
   const auto course = random_course();
   const auto& records = course.decision.rungs;
-  const auto ran = std::count_if(records.begin(), records.end(),
-                                 [](const RungRecord& record) { return was_tried(record.outcome); });
+  const auto ran =
+      std::count_if(records.begin(), records.end(), [](const RungRecord& record) { return was_tried(record.outcome); });
   RC_ASSERT(ran == static_cast<std::ptrdiff_t>(course.requests.size()));
   const auto verified = std::count_if(records.begin(), records.end(),
                                       [](const RungRecord& record) { return record.used_after.has_value(); });

@@ -56,12 +56,14 @@ from .predictor import (
     will_run_out_of_memory,
 )
 from .recovery import (
+    Candidate,
     Decision,
     Ladder,
     MemoryRecoveryStrategy,
     RecoveryManager,
     RecoveryRequest,
     RecoveryStrategy,
+    RungLimits,
     RungRecord,
     default_clear_cuda_cache,
 )
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
 __all__ = [
     # the new interface
     "AlertLevel",
+    "Candidate",
     "CannotRead",
     "Decision",
     "Device",
@@ -96,6 +99,7 @@ __all__ = [
     "Reading",
     "RecoveryRequest",
     "RecoveryStrategy",
+    "RungLimits",
     "RungRecord",
     "Snapshot",
     "Subscription",

@@ -94,8 +94,9 @@ def alert(raw: Raw) -> MemoryAlert:
 
 
 def _rung(raw: Raw) -> RungRecord:
-    strategy, *rest, candidates = raw
-    return RungRecord(RecoveryStrategy[strategy.upper()], *rest, tuple(Candidate(*one) for one in candidates))
+    values = RungRecord._make(raw)
+    candidates = tuple(Candidate(*one) for one in values.candidates)
+    return values._replace(strategy=RecoveryStrategy[str(values.strategy).upper()], candidates=candidates)
 
 
 def decision(raw: Raw) -> Decision:

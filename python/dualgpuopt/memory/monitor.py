@@ -292,6 +292,10 @@ class MemoryMonitor:
         """Calls back when a climb of the ladder has ended. Provisional."""
         return self._subscribe(callback, lambda event: isinstance(event, Decision))
 
+    def recent_decisions(self) -> list[Decision]:
+        """The last 64, the oldest first. Provisional."""
+        return [_values.decision(raw) for raw in self._guarded(self._live().recent_decisions)]
+
     async def events(self) -> AsyncIterator[MemoryAlert | Decision]:
         """Alerts and decisions as they happen, until the monitor is closed.
 

@@ -52,10 +52,10 @@ struct Candidate {
 struct RungRecord {
   RecoveryStrategy strategy = RecoveryStrategy::ClearCache;
   RungOutcome outcome = RungOutcome::WouldRun;
-  std::string detail;                ///< The callback's own words, its error, or why it was not measured.
-  std::optional<Bytes> used_before;  ///< Occupied bytes by the reading before the rung.
-  std::optional<Bytes> used_after;   ///< Occupied bytes by a fresh reading after it.
-  Duration took{};                   ///< From the call to the end of the settling.
+  std::string detail;                      ///< The callback's own words, its error, or why it was not measured.
+  std::optional<Bytes> used_before;        ///< Occupied bytes by the reading before the rung.
+  std::optional<Bytes> used_after;         ///< Occupied bytes by a fresh reading after it.
+  Duration took{};                         ///< From the call to the end of the settling.
   std::optional<Bytes> own_before = {};    ///< What this process held on the device by the driver's list before it,
   std::optional<Bytes> own_after = {};     ///< and after it. What it gave up, others may have taken at once.
   std::vector<Candidate> candidates = {};  ///< The best first, where the rung had a choice.

@@ -28,8 +28,8 @@ struct ClimbEvidence {
   Level level = Level::Critical;
   Reading reading;  ///< Readable (ok()), with a known total; otherwise the climb ends at once as MeasurementLost.
   std::optional<Forecast> forecast;
-  ClimbCause cause = ClimbCause::Level;  ///< Forecast: `forecast` has a time to OOM.
-  Duration recovery_time{};              ///< How long a climb takes (RungTimes); for a forecast's target.
+  ClimbCause cause = ClimbCause::Level;   ///< Forecast: `forecast` has a time to OOM.
+  Duration recovery_time{};               ///< How long a climb takes (RungTimes); for a forecast's target.
   std::optional<Bytes> used_before = {};  ///< Occupied by the reading before, which tells whether use is falling.
   /// The newest list of the device's processes, and the one that the strategies belong to: what that one holds counts
   /// too when a rung is judged. 0: it is not known.
@@ -78,8 +78,8 @@ struct StrategyOutcome {
 ///
 /// Simulated and replayed evidence, and ActionMode::DryRun, give one dry-run decision that lists the configured rungs.
 /// A rung that rests, that RungLimits keep from such a climb, or, for Terminate, that
-/// LadderConfig::terminate_above_percent forbids or a forecast asks for, is not run: it is recorded as Skipped (in a dry
-/// run as WouldRun), and its detail begins with "not run" and says why.
+/// LadderConfig::terminate_above_percent forbids or a forecast asks for, is not run: it is recorded as Skipped (in a
+/// dry run as WouldRun), and its detail begins with "not run" and says why.
 class Climb {
  public:
   /// `resting`: rungs that may not be tried now.
@@ -130,7 +130,7 @@ class Climb {
   Bytes fallen_ = 0;                        // by how much use fell with the newest measurement
   pid_t self_;
   std::optional<Bytes> own_;  // what this process holds by the newest list
-  Reading newest_;                          // the last good one; at first the evidence
+  Reading newest_;            // the last good one; at first the evidence
   Decision decision_;
 };
 

@@ -19,8 +19,8 @@ enum class Verification { Measured, Callback };
 struct RungLimits {
   std::optional<Duration> time_limit = {};  ///< Empty: LadderConfig::rung_time_limit.
   std::optional<Duration> settle = {};      ///< Empty: LadderConfig::settle.
-  Level from = Level::Normal;          ///< It may run in climbs that start at this level or above,
-  bool by_forecast = true;             ///< and in those that a forecast starts; Terminate never is.
+  Level from = Level::Normal;               ///< It may run in climbs that start at this level or above,
+  bool by_forecast = true;                  ///< and in those that a forecast starts; Terminate never is.
   /// After so many climbs in a row in which it freed nothing it rests for `rest`, after each further one twice as long
   /// as before, up to kLongestRest. Once it frees something the count begins anew. 0: it never rests.
   unsigned attempts = 2;

@@ -25,7 +25,7 @@ struct RecoveryRequest {
 /// What a strategy answers. `succeeded` is its own word; with measured verification only the driver's count decides.
 struct StrategyAnswer {
   bool succeeded = false;
-  std::string detail;  ///< For the record: "emptied the cache of 2 pools".
+  std::string detail;                      ///< For the record: "emptied the cache of 2 pools".
   std::vector<Candidate> candidates = {};  ///< For the record, where there was a choice; the best first.
 };
 
