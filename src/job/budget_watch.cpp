@@ -8,7 +8,7 @@ namespace dualgpuopt::memory::job {
 namespace {
 
 // A list of processes costs the driver milliseconds, so it is asked for often only where it matters.
-constexpr Duration kFarPace = std::chrono::seconds(5);
+constexpr Duration kFarPace = std::chrono::seconds(2);
 constexpr Duration kNearPace = std::chrono::seconds(1);
 constexpr Duration kClosePace = std::chrono::milliseconds(250);
 constexpr Duration kUrgentPace = std::chrono::milliseconds(100);

@@ -354,6 +354,23 @@ class Memory(WithADriver):
         ended = self.run_gpumem(script="hold 2GiB; sleep 0.6", scenario=ONE_GPU)
         self.assertIn("peak GPU memory 2.0 GiB", ended.stderr)
 
+    def test_the_record_may_take_the_place_of_the_summary(self):
+        ended = self.run_gpumem("--json", "-", "--wake", script="exit 2", scenario=ONE_GPU)
+        record = json.loads(ended.stderr)
+        self.assertEqual((record["type"], record["exit_code"], record["command"][0]), ("run", 2, "bash"))
+
+    def test_records_are_appended(self):
+        for code in (0, 1):
+            self.run_gpumem("--json", str(self.folder / "record.jsonl"), script=f"exit {code}", scenario=ONE_GPU)
+        self.assertEqual([json.loads(line)["exit_code"] for line in (self.folder / "record.jsonl").read_text().splitlines()], [0, 1])
+
+    def test_thresholds_are_those_of_the_configuration(self):
+        config = self.folder / "config.toml"
+        config.write_text("[thresholds.warning]\npercent = 5\n[thresholds.critical]\npercent = 10\n")
+        ended = self.run_gpumem("--interval", "50ms", "--config", config, "--on-pressure", "touch $FOLDER/ran", scenario=ONE_GPU,
+                                script="hold 5GiB; until [ -e $FOLDER/ran ]; do :; done")
+        self.assertRegex(ended.stderr, "CRITICAL.*> 10.0%")
+
     def test_only_the_jobs_own_counts(self):
         others = ONE_GPU + f'[[gpu.process]]\npid = {os.getpid()}\nmotion = [{{kind = "step", amount = "5GiB"}}]\n'
         self.run_gpumem("--interval", "50ms", "--json", str(self.folder / "record.jsonl"), script="hold 1GiB; sleep 0.5", scenario=others)

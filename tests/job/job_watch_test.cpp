@@ -109,8 +109,9 @@ TEST_F(JobWatchTest, WithoutABudgetOnlyDevicesAreWatched) {
 
 TEST_F(JobWatchTest, LooksOftenAtYoungJobsAndNearTheBudget) {
   EXPECT_EQ(watch_.wanted_pace(0s, MonoTime(0s)), 100ms);
-  EXPECT_EQ(watch_.wanted_pace(20s, MonoTime(20s)), 2s);
-  EXPECT_EQ(watch_.wanted_pace(1h, MonoTime(1h)), 5s);
+  EXPECT_EQ(watch_.wanted_pace(10s, MonoTime(10s)), 1s);
+  EXPECT_EQ(watch_.wanted_pace(1h, MonoTime(1h)), 2s);
+  EXPECT_EQ(JobWatch({}).wanted_pace(1h, MonoTime(1h)), 5s);
   watch_.take(holding(973_MiB, 1s), MonoTime(1s));
   EXPECT_EQ(watch_.wanted_pace(1h, MonoTime(1h)), 250ms);
 }
