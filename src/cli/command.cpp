@@ -31,8 +31,8 @@ Result<Duration> parse_timeout(const SourceChoice& source) {
   return *parsed;
 }
 
-Result<std::unique_ptr<MemoryMonitor>> open_now(const SourceChoice& source, const MonitorConfig& config) {
-  auto clock = std::make_shared<SystemClock>();
+Result<std::unique_ptr<MemoryMonitor>> open_now(const SourceChoice& source, const MonitorConfig& config,
+                                                std::shared_ptr<Clock> clock = std::make_shared<SystemClock>()) {
   const auto timeout = parse_timeout(source);
   if (!timeout) return fail(timeout.error());
   SourceSettings settings{source.wake ? WakePolicy::Wake : WakePolicy::LeaveAsleep};
@@ -115,13 +115,20 @@ Result<std::optional<Duration>> parse_optional_duration(const std::string& optio
   return *parsed;
 }
 
-Result<std::unique_ptr<MemoryMonitor>> open_monitor(const SourceChoice& source, const MonitorConfig& config) {
-  const auto patience = parse_timeout(source);
-  if (!patience) return fail(patience.error());
+std::future<Result<std::unique_ptr<MemoryMonitor>>> open_in_background(const SourceChoice& source,
+                                                                       const MonitorConfig& config,
+                                                                       std::shared_ptr<Clock> clock) {
   // A driver can hang while it opens, and nothing ends that call: it keeps the thread that it was made on.
   auto promise = std::make_shared<std::promise<Result<std::unique_ptr<MemoryMonitor>>>>();
   auto opened = promise->get_future();
-  std::thread([promise, source, config] { promise->set_value(open_now(source, config)); }).detach();
+  std::thread([promise, source, config, clock] { promise->set_value(open_now(source, config, clock)); }).detach();
+  return opened;
+}
+
+Result<std::unique_ptr<MemoryMonitor>> open_monitor(const SourceChoice& source, const MonitorConfig& config) {
+  const auto patience = parse_timeout(source);
+  if (!patience) return fail(patience.error());
+  auto opened = open_in_background(source, config, std::make_shared<SystemClock>());
   if (opened.wait_for(*patience) == std::future_status::ready) return opened.get();
   return fail(ErrorCode::Unavailable,
               fmt::format("the driver has not opened for {}; a call may be stuck in it: see the kernel's log",

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,6 +53,11 @@ struct MonitorOptions {
 [[nodiscard]] Result<std::optional<Duration>> parse_optional_duration(const std::string& option,
                                                                       const std::string& text);
 
+/// A monitor over the source, which opens on a thread of its own; nobody has to wait for it.
+[[nodiscard]] std::future<Result<std::unique_ptr<MemoryMonitor>>> open_in_background(const SourceChoice& source,
+                                                                                     const MonitorConfig& config,
+                                                                                     std::shared_ptr<Clock> clock);
+
 /// A monitor over the source, not started. Error (Unavailable) also if the driver has not opened in time; then this
 /// process should end soon, and without waiting for its threads.
 [[nodiscard]] Result<std::unique_ptr<MemoryMonitor>> open_monitor(const SourceChoice& source,
@@ -82,5 +88,6 @@ void add_replay(CLI::App& app, Action& action);
 void add_check(CLI::App& app, Action& action);
 void add_estimate(CLI::App& app, Action& action);
 void add_explain_oom(CLI::App& app, Action& action);
+void add_run(CLI::App& app, Action& action);
 
 }  // namespace dualgpuopt::memory::cli

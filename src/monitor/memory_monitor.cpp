@@ -57,6 +57,7 @@ class MemoryMonitor::Impl {
   [[nodiscard]] const Engine& engine() const { return engine_; }
   [[nodiscard]] const Clock& clock() const { return *clock_; }
   void register_strategy(RecoveryStrategy strategy, RecoveryCallback callback);
+  void set_process_interval(Duration interval) DUALGPUOPT_EXCLUDES(lifecycle_);
   [[nodiscard]] AlertDispatcher& alerts() { return alerts_; }
   [[nodiscard]] CallbackList<Decision>& decisions() { return *decisions_; }
   [[nodiscard]] const DecisionLog& log() const { return log_; }
@@ -75,6 +76,7 @@ class MemoryMonitor::Impl {
                   }}) {
       if (impl.released_) sampler.look_for_devices();
       impl.released_ = false;
+      sampler.set_process_interval(impl.process_interval_);
       sampler.begin();
     }
     ~Session() { sampler.stop(); }  // first the one that posts, then the worker, whose measurements end now
@@ -107,6 +109,7 @@ class MemoryMonitor::Impl {
 
   bool released_ = false;  // of start(), release_driver() and step(), of which only one runs at a time
 
+  std::atomic<Duration> process_interval_{Duration::max()};
   Mutex lifecycle_;
   std::optional<Session> session_ DUALGPUOPT_GUARDED_BY(lifecycle_);
 };
@@ -158,6 +161,12 @@ void MemoryMonitor::Impl::deliver_before_next(MemoryAlert alert, const std::stop
 void MemoryMonitor::Impl::register_strategy(RecoveryStrategy strategy, RecoveryCallback callback) {
   ladder_.register_strategy(strategy, std::move(callback));
   engine_.set_recovery_time(ladder_.recovery_time());
+}
+
+void MemoryMonitor::Impl::set_process_interval(Duration interval) {
+  const MutexLock lock(lifecycle_);
+  process_interval_ = interval;
+  if (session_) session_->sampler.set_process_interval(interval);
 }
 
 void MemoryMonitor::Impl::post_decision(Decision decision) {
@@ -266,6 +275,7 @@ std::vector<Decision> MemoryMonitor::recent_decisions() const { return impl_->lo
 void MemoryMonitor::register_strategy(RecoveryStrategy strategy, RecoveryCallback callback) {
   impl_->register_strategy(strategy, std::move(callback));
 }
+void MemoryMonitor::set_process_interval(Duration interval) { impl_->set_process_interval(interval); }
 
 std::vector<HistoryPoint> MemoryMonitor::history(int gpu, HistoryTier tier, MonoTime since) const {
   const auto history = impl_->engine().directory().history(gpu);

@@ -33,6 +33,12 @@ void Sampler::begin() {
 
 Sampler::~Sampler() { stop(); }
 
+void Sampler::set_process_interval(Duration interval) {
+  if (process_interval_.exchange(interval) <= interval) return;
+  hurry_ = true;
+  reader_.poke();
+}
+
 void Sampler::stop() {
   if (thread_.joinable()) {
     thread_.request_stop();
@@ -46,7 +52,7 @@ void Sampler::stop() {
 
 void Sampler::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    if (clock_->now() >= tick_) begin_round();
+    if (hurry_.exchange(false) || clock_->now() >= tick_) begin_round();
     request_measurements();
     reader_.wait_until(std::chrono::steady_clock::now() + std::max<Duration>(tick_ - clock_->now(), Duration::zero()));
     if (const auto devices = reader_.collect_devices()) engine_.set_devices(*devices);
@@ -60,10 +66,17 @@ void Sampler::begin_round() {
   const auto now = clock_->now();
   if (rescan_.is_due(now, engine_.all_can_be_read())) reader_.request_devices();
   for (const auto& track : engine_.tracks()) {
-    reader_.request(track.gpu(), track.wants_processes(now) ? ReadDetail::MemoryAndProcesses : ReadDetail::Memory);
+    reader_.request(track.gpu(), detail_for(track, now));
   }
   published_this_round_ = false;
   tick_ = std::max(tick_ + interval_, now);
+}
+
+/// Rounds come at the shorter of both paces, so a list that is nearly due is read now rather than a whole round late.
+ReadDetail Sampler::detail_for(const DeviceTrack& track, MonoTime now) const {
+  const auto wanted = process_interval_.load();
+  const bool is_due = track.processes() && now - track.processes()->time.mono >= wanted - wanted / 4;
+  return is_due || track.wants_processes(now) ? ReadDetail::MemoryAndProcesses : ReadDetail::Memory;
 }
 
 void Sampler::watch_over_reader() {
@@ -87,7 +100,7 @@ void Sampler::take_in(std::vector<Reading> readings) {
 
 void Sampler::publish() {
   const auto snapshot = engine_.publish(clock_->stamp(), interval_);
-  const auto wanted = next_interval(config_.polling, *snapshot, interval_);
+  const auto wanted = std::min(next_interval(config_.polling, *snapshot, interval_), process_interval_.load());
   tick_ = std::min(tick_, clock_->now() + wanted);
   interval_ = wanted;
   published_this_round_ = true;

@@ -1,6 +1,7 @@
 // The sampling thread: asks the reader, feeds the engine, publishes, and waits for nobody.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <list>
 #include <memory>
@@ -30,6 +31,8 @@ class Sampler final : public MemoryPort {
 
   /// Looks for the devices before the next readings; before begin(), or from outlets.
   void look_for_devices() { rescan_.ask(); }
+  /// Process lists, and memory with them, are read at least this often from now on; from any thread.
+  void set_process_interval(Duration interval);
   /// Starts the thread; once.
   void begin();
   /// Ends the thread; measurements that are waited for, and later ones, are answered as unavailable.
@@ -50,6 +53,7 @@ class Sampler final : public MemoryPort {
 
   void run(const std::stop_token& stop);
   void begin_round();
+  [[nodiscard]] ReadDetail detail_for(const DeviceTrack& track, MonoTime now) const;
   void watch_over_reader();
   void take_in(std::vector<Reading> readings);
   void publish();
@@ -64,6 +68,8 @@ class Sampler final : public MemoryPort {
   const MonitorConfig& config_;
   const Outlets outlets_;
   SupervisedReader reader_;
+  std::atomic<Duration> process_interval_{Duration::max()};
+  std::atomic<bool> hurry_{false};  // the process interval became shorter: the present wait may be too long
 
   // The sampling thread's own.
   Duration interval_;

@@ -112,7 +112,7 @@ Result<ProcessTable::Brief> ProcessTable::read_brief(pid_t pid) const {
   if (!directory) return fail(directory.error());
   auto stat = read_stat(*directory, pid);
   if (!stat) return fail(std::move(stat.error()));
-  return Brief{{stat->pid, stat->start_ticks}, stat->parent, stat->state, std::move(stat->name)};
+  return Brief{{stat->pid, stat->start_ticks}, stat->parent, stat->state, std::move(stat->name), stat->group};
 }
 
 std::vector<pid_t> ProcessTable::pids() const {

@@ -20,8 +20,9 @@ DIRECT = {
     "recovery": ["metrics", "processes"],
     "monitor": ["sources", "alerts", "predictor", "recovery"],
     "profiles": ["predictor", "models", "sources"],
+    "job": ["monitor"],
     "daemon": ["monitor"],
-    "cli": ["daemon", "monitor", "models", "oom", "profiles"],
+    "cli": ["daemon", "monitor", "job", "models", "oom", "profiles"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"(?:dualgpuopt/memory/)?([a-z_]+)/', re.MULTILINE)
@@ -62,9 +63,10 @@ def mirror_complaints() -> list[str]:
     return complaints
 
 
-# What only a whole gpumem can show: tests/cli/end_to_end runs it.
+# What only a whole gpumem can show: tests/cli/end_to_end.py and tests/cli/run.py run it.
 SHOWN_END_TO_END = {
-    "cli": {"main", "app", "command", "status", "watch", "record", "replay", "check", "estimate", "estimate_table", "explain_oom"},
+    "cli": {"main", "app", "command", "status", "watch", "record", "replay", "check", "estimate", "estimate_table", "explain_oom", "run"},
+    "job": {"job_signalling", "memory_watch", "supervisor", "terminal"},
 }
 
 

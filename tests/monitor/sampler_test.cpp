@@ -54,6 +54,15 @@ TEST_F(SamplerTest, PublishesAllDevicesTogetherAgainAndAgain) {
   for (const auto& device : snapshot->devices) EXPECT_EQ(device.status, DeviceStatus::Ok);
 }
 
+TEST_F(SamplerTest, ReadsProcessesAsOftenAsItIsAsked) {
+  begin(1h);
+  ASSERT_TRUE(eventually([&] { return published_ >= 1; }));
+  ASSERT_TRUE(latest()->find(0)->processes != nullptr);
+  const auto first = latest()->find(0)->processes->time.mono;
+  sampler_->set_process_interval(5ms);
+  EXPECT_TRUE(eventually([&] { return latest()->find(0)->processes->time.mono > first + 10ms; }));
+}
+
 TEST_F(SamplerTest, HandsOnEventsAfterTheSnapshotThatShowsThem) {
   source_->set_used(1, 23_GiB);
   begin();

@@ -54,6 +54,16 @@ TEST_F(LiveFile, ChangesWhatAProcessHolds) {
   EXPECT_EQ(client.used(client.gpu(0)), 7000U) << "overrides while it is there";
 }
 
+TEST_F(LiveFile, BringsAProcessThatTheScenarioDoesNotKnow) {
+  const Client client(kBusy);
+  write("[[set]]\ngpu = 0\npid = 99\nused = 1000\n");
+  EXPECT_EQ(client.used(client.gpu(0)), 8000U);
+  EXPECT_EQ(client.compute(client.gpu(0)).back().pid, 99U);
+  EXPECT_EQ(client.compute(client.gpu(0)).back().used, 1000U);
+  write("[[set]]\ngpu = 0\npid = 99\ngone = true\n");
+  EXPECT_EQ(client.compute(client.gpu(0)).size(), 2U);
+}
+
 TEST_F(LiveFile, EndsAProcess) {
   const Client client(kBusy);
   write("[[set]]\ngpu = 0\npid = 42\ngone = true\n");

@@ -180,7 +180,7 @@ TEST(Scenario, DocumentedExamplesDoWhatTheySay) {
   EXPECT_EQ(client.used(client.instance(client.gpu(1), 2)), 1_GiB);
   ::testing::internal::CaptureStderr();
   std::ofstream(live) << documented()[1];
-  EXPECT_EQ(client.used(client.gpu(0)), 128_MiB + 2_GiB);
+  EXPECT_EQ(client.used(client.gpu(0)), 128_MiB + 2_GiB + 1_GiB);
   EXPECT_EQ(client.used(client.instance(client.gpu(1), 2)), 0U);
   EXPECT_EQ(client.used(client.gpu(1)), 3_GiB);
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");

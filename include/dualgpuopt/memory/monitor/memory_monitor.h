@@ -86,6 +86,10 @@ class MemoryMonitor {
   /// What can be done to free memory; one a strategy, the last registered wins. Run for driver sources only.
   void register_strategy(RecoveryStrategy strategy, RecoveryCallback callback);
 
+  /// From now on process lists are read at least this often, and memory with them, however the configured pace adapts:
+  /// for whoever judges by them. A list costs the driver milliseconds; Duration::max() takes it back.
+  void set_process_interval(Duration interval);
+
   /// The past of a device; empty for an unknown one.
   [[nodiscard]] std::vector<HistoryPoint> history(int gpu, HistoryTier tier, MonoTime since = MonoTime::min()) const;
   [[nodiscard]] std::optional<WindowSummary> summary(int gpu, Duration window) const;

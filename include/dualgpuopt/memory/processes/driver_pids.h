@@ -32,6 +32,8 @@ class DriverPids {
 
   /// Whether the driver's numbers are our own.
   [[nodiscard]] bool are_ours() const { return in_first_namespace_; }
+  /// Whether a process of our own namespace is found by the driver's number; else every process is unseen.
+  [[nodiscard]] bool can_be_mapped() const { return in_first_namespace_ || host_.has_value(); }
 
  private:
   [[nodiscard]] DriverProcess find_here(pid_t pid) const;

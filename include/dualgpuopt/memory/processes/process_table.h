@@ -50,12 +50,13 @@ class ProcessTable {
   /// call waiting while the process's memory map is locked, as when it is stuck in a driver; read_brief() never does.
   /// Errors: NotFound when there is no such process, PermissionDenied, Io, ParseFailed with the file and the place.
   [[nodiscard]] Result<ProcessInfo> read(pid_t pid) const;
-  /// Identity and name alone, at the cost of one file. Errors as read().
+  /// Identity, place and name alone, at the cost of one file. Errors as read().
   struct Brief {
     ProcessIdentity identity;
     pid_t parent = 0;
     ProcessState state = ProcessState::Alive;
     std::string name;
+    pid_t group = 0;  ///< Process group.
   };
   [[nodiscard]] Result<Brief> read_brief(pid_t pid) const;
 

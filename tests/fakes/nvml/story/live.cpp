@@ -22,7 +22,9 @@ void read_set(const StoryTable& table, PartOverride& part) {
     table.require("used", "the memory that is used, as in \"2GiB\"");
     part.used = used;
   } else {
-    part.processes[*pid] = {used, gone};
+    Process newcomer;
+    newcomer.pid = *pid;
+    part.processes[*pid] = {used, gone, std::move(newcomer)};
   }
 }
 

@@ -30,6 +30,11 @@ ProcessOverride override_of(const PartOverride& live, unsigned pid) {
   return found == live.processes.end() ? ProcessOverride{} : found->second;
 }
 
+bool is_known(const Part& part, unsigned pid) {
+  return std::any_of(part.processes.begin(), part.processes.end(),
+                     [&](const Process& process) { return process.pid == pid; });
+}
+
 /// The processes that run, each cut to what those before it leave of `available`.
 std::vector<Holding> holdings_of(const Part& part, Duration now, NoiseKey key, const PartOverride& live,
                                  Bytes available) {
@@ -42,6 +47,11 @@ std::vector<Holding> holdings_of(const Part& part, Duration now, NoiseKey key, c
       available -= holdings.back().used;
     }
     ++key.process;
+  }
+  for (const auto& [pid, told] : live.processes) {
+    if (!told.used || is_known(part, pid)) continue;
+    holdings.push_back({&told.newcomer, std::min(*told.used, available)});
+    available -= holdings.back().used;
   }
   return holdings;
 }

@@ -14,6 +14,7 @@ using dualgpuopt::memory::NoiseKey;
 struct ProcessOverride {
   std::optional<Bytes> used;
   bool gone = false;
+  Process newcomer;  ///< Who it is if the scenario has no process of that PID.
 };
 
 /// What the live control says of a part.

@@ -1,0 +1,39 @@
+#include "job/job_signals.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "job/launched.h"
+
+namespace dualgpuopt::memory::job {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(JobSignals, WaitForWhatComes) {
+  EXPECT_EQ(exit_code_in_child([] {
+              const JobSignals signals;
+              if (signals.wait(0ms)) return 1;
+              ::kill(::getpid(), SIGTERM);
+              return signals.wait(10s) == SIGTERM ? 0 : 2;
+            }),
+            0);
+}
+
+TEST(JobSignals, AreAsBeforeInAChild) {
+  EXPECT_EQ(exit_code_in_child([] {
+              const JobSignals signals;
+              signals.restore_in_child();
+              ::kill(::getpid(), SIGTERM);
+              return 1;
+            }),
+            128 + SIGTERM);
+}
+
+TEST(JobSignals, OfTheTerminalAndOfOthersArePassedOn) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGTSTP}) EXPECT_TRUE(JobSignals::is_passed_on(signal));
+  for (const int signal : {SIGCHLD, SIGCONT, SIGTTOU}) EXPECT_FALSE(JobSignals::is_passed_on(signal));
+}
+
+}  // namespace
+}  // namespace dualgpuopt::memory::job
