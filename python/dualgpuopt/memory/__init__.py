@@ -56,6 +56,7 @@ from .predictor import (
     will_run_out_of_memory,
 )
 from .recovery import (
+    BatchSizeController,
     Decision,
     Ladder,
     MemoryRecoveryStrategy,
@@ -63,6 +64,7 @@ from .recovery import (
     RecoveryRequest,
     RecoveryStrategy,
     RungRecord,
+    clear_caches,
     default_clear_cuda_cache,
 )
 from .sources import CannotRead, Measurement, MemorySource
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
 __all__ = [
     # the new interface
     "AlertLevel",
+    "BatchSizeController",
     "CannotRead",
     "Decision",
     "Device",
@@ -101,6 +104,7 @@ __all__ = [
     "Subscription",
     "Threshold",
     "Thresholds",
+    "clear_caches",
     "plain",
     # the original's, and its author's later additions
     "DEFAULT_PROFILES",
