@@ -79,6 +79,24 @@ def test_what_failed_comes_again_smaller_and_the_size_is_kept_for_the_next_batch
     assert controller.last_change[:3] == (32, 16, "out_of_memory")
 
 
+def test_a_batch_may_begin_anew_instead() -> None:
+    saved: list[int] = []
+    results: list[int] = []
+
+    class Noted(Appended):
+        def save(self) -> None:
+            saved.append(len(results))
+            super().save()
+
+    for chunk in controller_of(4).split([1, 2, 3, 4, 5, 6], undo=Noted(results), restart=True):
+        with chunk:
+            if chunk.start == 4 and chunk.size > 1:
+                raise RuntimeError(OOM)
+            results += chunk.data
+    assert results == [1, 2, 3, 4, 5, 6]
+    assert saved == [0, 0], "once for each beginning"
+
+
 def test_at_the_floor_the_error_leaves_with_an_explanation() -> None:
     controller = controller_of(8, floor=2)
     error = RuntimeError(OOM)
@@ -337,7 +355,7 @@ def test_a_watched_monitor_is_heeded(staged: StagedSource) -> None:
         staged.used[1] = 22 * GIB
         eventually(lambda: controller.safe_point() < 32)
         assert controller.last_change
-        assert controller.last_change.cause in ("level", "forecast")
+        assert controller.last_change.cause in ("level", "forecast", "request")
         staged.used[1] = 3 * GIB
         eventually(lambda: controller.safe_point() and sum(work(controller, 32, fits=32)) and controller.size == 32)
         subscription.cancel()

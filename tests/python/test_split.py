@@ -116,9 +116,9 @@ def leaves(batch: Any) -> list[list[int]]:
     return [[int(number) for number in batch]]
 
 
-@given(nested(), st.integers(1, 50), st.integers(1, 5), st.lists(st.booleans(), max_size=60))
+@given(nested(), st.integers(1, 50), st.integers(1, 5), st.lists(st.booleans(), max_size=60), st.booleans())
 def test_every_element_once_and_in_order_for_any_pattern_of_failures(
-    made: tuple[Any, int], ceiling: int, floor: int, failures: list[bool]
+    made: tuple[Any, int], ceiling: int, floor: int, failures: list[bool], restart: bool
 ) -> None:
     shape, length = made
     floor = min(floor, ceiling)
@@ -127,7 +127,8 @@ def test_every_element_once_and_in_order_for_any_pattern_of_failures(
     seen: list[Any] = []
     weights: list[float] = []
     last = []
-    for chunk in controller.split(build(shape, length), undo=[Appended(seen), Appended(weights), Appended(last)]):
+    undo = [Appended(seen), Appended(weights), Appended(last)]
+    for chunk in controller.split(build(shape, length), undo=undo, restart=restart):
         with chunk:
             assert floor <= controller.size <= ceiling
             assert 1 <= chunk.size <= controller.size

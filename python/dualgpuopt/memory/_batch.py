@@ -125,7 +125,7 @@ class BatchSizeController:
 
     # Working ----------------------------------------------------------------------------------------------------
 
-    def split(self, batch: Any, *, undo: Undos = None, fields: bool | None = None) -> Chunks:
+    def split(self, batch: Any, *, undo: Undos = None, fields: bool | None = None, restart: bool = False) -> Chunks:
         """The chunks of a batch, in order; each is worked on within `with chunk:`.
 
         An out-of-memory error in such a block is caught, and the elements from that chunk's first on come again in
@@ -138,6 +138,8 @@ class BatchSizeController:
             undo: One or several things that know how to put back what a failed chunk changed.
             fields: A tuple or list is columns of the batch, as (inputs, targets), rather than its elements. None: a
                 tuple of tensors, arrays and dictionaries is; where it could be either you are asked.
+            restart: After a failure begin the batch anew in smaller chunks, and put back what was before its first
+                chunk: work is repeated, but the gradients of a large model need not be copied before every chunk.
 
         Raises:
             TypeError: The batch cannot be split.
@@ -149,7 +151,7 @@ class BatchSizeController:
             require_alone()
         elif self._asked_to_agree is not each_alone and undo is None:
             raise ValueError("when a chunk fails on one rank the others repeat it too: say with undo= what to put back")
-        return Chunks(self, batch, _as_sequence(undo), fields)
+        return Chunks(self, batch, _as_sequence(undo), fields, restart)
 
     def guard(
         self,

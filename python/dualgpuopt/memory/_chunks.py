@@ -110,16 +110,23 @@ class Chunks(Iterator[Chunk]):
         ['abc', 'd']
     """
 
-    def __init__(self, controller: BatchSizeController, batch: Any, undo: Sequence[Undo], fields: bool | None) -> None:
+    def __init__(
+        self, controller: BatchSizeController, batch: Any, undo: Sequence[Undo], fields: bool | None, restart: bool
+    ) -> None:
         self.controller = controller
         self._batch = batch
         self._fields = fields
         self._undo = undo
+        self._restart = restart
         self._total = _split.length_of(batch, fields)
         self._position = 0
+        self._most = self._total
         self._chunk: Chunk | None = None
 
     def save(self) -> None:
+        """What a failure goes back to: before this chunk, or before the first."""
+        if self._restart and self._position > 0:
+            return
         for undo in self._undo:
             undo.save()
 
@@ -138,18 +145,25 @@ class Chunks(Iterator[Chunk]):
     def __next__(self) -> Chunk:
         chunk, self._chunk = self._chunk, None
         outcome = _FINE if chunk is None else self._outcome(chunk)
-        position = self._position if chunk is None or outcome == _FAILED else chunk.stop
         if outcome == _FAILED:
             self.controller._clear()
-        size, any_failed = self._agree(outcome, self._total - position)
-        if any_failed and outcome == _FINE:  # on another rank
-            self._restore()
+        behind = self._position if chunk is None else chunk.stop
+        size, any_failed = self._agree(outcome, self._total - behind)
         if not any_failed:
-            self._position = position
+            self._position = behind
+        else:
+            self._go_back(size, restore=outcome == _FINE)  # then it failed on another rank
         if self._position >= self._total:
             raise StopIteration
-        self._chunk = self._take(size)
+        self._chunk = self._take(min(size, self._most))
         return self._chunk
+
+    def _go_back(self, size: int, restore: bool) -> None:
+        if restore:
+            self._restore()
+        if self._restart:
+            self._position = 0
+        self._most = size  # in this batch it does not grow again: even one that begins anew comes to its end
 
     def _outcome(self, chunk: Chunk) -> int:
         if chunk._state in ("new", "running"):

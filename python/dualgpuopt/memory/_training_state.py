@@ -65,7 +65,7 @@ class Gradients:
     """The gradients that chunks add up, and a model's buffers such as running means; for PyTorch.
 
     The copy lies in the host's memory. Before the first chunk of a step, when gradients are None, it costs nothing;
-    from the second on the gradients are copied once a chunk.
+    from the second on the gradients are copied once a chunk, unless the batch is split with `restart=True`.
 
     Args:
         model: A module, or its parameters.

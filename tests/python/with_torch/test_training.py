@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from training import Memory, Model, batches, loss_of, out_of_memory, train_whole  # noqa: E402
 
 from dualgpuopt.memory.oom import is_out_of_memory  # noqa: E402
-from dualgpuopt.memory.recovery import BatchSizeController, Gradients, OptimizerState, clear_caches  # noqa: E402
+from dualgpuopt.memory.recovery import Appended, BatchSizeController, Gradients, OptimizerState, clear_caches  # noqa: E402
 
 STEPS, BATCH = 8, 32
 
@@ -38,7 +38,7 @@ def optimizer_of(model: torch.nn.Module, kind: Any = torch.optim.Adam) -> Any:
 
 
 def train(
-    memory: Memory, kind: Any = torch.optim.Adam, undo: bool = True, **settings: Any
+    memory: Memory, kind: Any = torch.optim.Adam, undo: bool = True, restart: bool = False, **settings: Any
 ) -> tuple[list[float], int, BatchSizeController]:
     """The loop with us: the losses, the samples seen, and the controller."""
     model = Model(memory)
@@ -47,16 +47,17 @@ def train(
     losses, seen = [], 0
     for batch in batches(STEPS, BATCH):
         optimizer.zero_grad(set_to_none=True)
-        total = 0.0
-        for chunk in controller.split(batch, undo=Gradients(model) if undo else ()):
+        parts: list[tuple[float, int]] = []
+        takes_back = [Gradients(model), Appended(parts)] if undo else [Appended(parts)]
+        for chunk in controller.split(batch, undo=takes_back, restart=restart):
             with chunk:
                 inputs, targets = chunk.data
                 loss = loss_of(model(inputs), targets) * chunk.weight
                 loss.backward()
-                total += float(loss)  # what no error can follow needs no undo
-                seen += chunk.size
+                parts.append((float(loss), chunk.size))
+        seen += sum(size for _, size in parts)
         controller.retry(optimizer.step, undo=OptimizerState(optimizer))
-        losses.append(total)
+        losses.append(sum(loss for loss, _ in parts))
     return losses, seen, controller
 
 
@@ -117,10 +118,11 @@ def test_an_error_at_any_place_of_forward_and_backward_changes_nothing(place: in
     assert losses == close(reference())
 
 
+@pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("seed", range(8))
-def test_errors_at_random_places_change_nothing(seed: int) -> None:
+def test_errors_at_random_places_change_nothing(seed: int, restart: bool) -> None:
     memory = Memory(chance=random.Random(seed))
-    losses, seen, _ = train(memory, settle=0, hold=0, patience=1, retry=0)
+    losses, seen, _ = train(memory, restart=restart, settle=0, hold=0, patience=1, retry=0)
     assert memory.failures > 2
     assert seen == STEPS * BATCH
     assert losses == close(reference())
