@@ -1,4 +1,4 @@
-"""Runs tests/python/with_torch under the system's Python, which is where Debian's PyTorch is. Exit code 77: skipped.
+"""Runs tests/python/with_torch, and the documents, under the system's Python, where Debian's PyTorch is. 77: skipped.
 
 pytest comes from the environment that runs this, from the end of the path: everything else is the system's own.
 """
@@ -13,7 +13,8 @@ import pytest
 
 from torch_example import SKIPPED, SYSTEM_PYTHON, output
 
-TESTS = Path(__file__).with_name("with_torch")
+HERE = Path(__file__).parent
+TESTS = [str(HERE / "with_torch"), str(HERE / "test_documents.py")]
 RUN = "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 
 
@@ -23,7 +24,7 @@ def main() -> int:
         print(f"SKIPPED: {found.stderr.strip().splitlines()[-1]}; scripts/install-torch installs PyTorch")
         return SKIPPED
     site_packages = str(Path(pytest.__file__).parents[1])
-    return subprocess.run([SYSTEM_PYTHON, "-c", RUN, site_packages, "-q", str(TESTS)], check=False).returncode
+    return subprocess.run([SYSTEM_PYTHON, "-c", RUN, site_packages, "-q", *TESTS], check=False).returncode
 
 
 if __name__ == "__main__":
