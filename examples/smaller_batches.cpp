@@ -32,8 +32,8 @@ class Server {
 class ServerSource final : public MemorySource {
  public:
   ServerSource(const Server& server, const Clock& clock) : server_(server), clock_(clock) {}
-  std::string_view name() const override { return "server"; }
-  Provenance provenance() const override { return Provenance::Driver; }
+  [[nodiscard]] std::string_view name() const override { return "server"; }
+  [[nodiscard]] Provenance provenance() const override { return Provenance::Driver; }
   Result<std::vector<Device>> enumerate() override {
     Device device;
     device.key = "server-0";
@@ -65,7 +65,7 @@ int main() {
   (*monitor)->register_strategy(RecoveryStrategy::ReduceBatch,
                                 [batch](const RecoveryRequest& request) { return batch->reduce(request); });
 
-  std::jthread loop([&](const std::stop_token& ended) {
+  const std::jthread loop([&](const std::stop_token& ended) {
     while (!ended.stop_requested()) {
       const auto size = batch->at_safe_point([&] { server.empty_the_pool(); });  // here it holds nothing
       server.work(size);

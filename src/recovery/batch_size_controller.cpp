@@ -43,7 +43,7 @@ Result<void> BatchSizeConfig::validate() const {
     return invalid(fmt::format("decrease is {}: expected more than 0 and less than 1", decrease));
   }
   if (!(calm_risk >= 0 && calm_risk <= 1)) return invalid(fmt::format("calm_risk is {}: expected 0 to 1", calm_risk));
-  const std::pair<std::string_view, Duration> durations[] = {
+  const std::map<std::string_view, Duration> durations{
       {"hold", hold}, {"settle", settle}, {"retry", retry}, {"shrink_within", shrink_within}};
   for (const auto& [field, duration] : durations) {
     if (duration < Duration::zero()) return invalid(fmt::format("{} is negative", field));
