@@ -8,6 +8,7 @@
 
 #include <thread>
 
+#include "batch_size.h"
 #include "dualgpuopt/memory/core/units.h"
 #include "estimates.h"
 #include "legacy_stats.h"
@@ -204,6 +205,7 @@ NB_MODULE(_core, module) {
   bind_series(module);
   bind_estimates(module);
   bind_profiles(module);
+  bind_batch_size(module);
   module.def("wait_until_all_are_back", &wait_until_all_are_back, "timeout_s"_a);
   module.def(
       "format_bytes", [](dualgpuopt::memory::Bytes amount) { return dualgpuopt::memory::format_bytes(amount); },

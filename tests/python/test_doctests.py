@@ -8,11 +8,24 @@ import inspect
 
 import pytest
 
-PUBLIC = ["alerts", "compat", "metrics", "monitor", "predictor", "profiler", "recovery", "sources"]
+PUBLIC = ["alerts", "compat", "metrics", "monitor", "oom", "predictor", "profiler", "recovery", "sources"]
 
 
 # Where public names live that another module exports.
-PRIVATE = ["_estimates", "_lines", "_memory_profile", "_profile_files", "_profile_learning", "_profiling_session"]
+PRIVATE = [
+    "_batch",
+    "_caches",
+    "_chunks",
+    "_distributed",
+    "_estimates",
+    "_lines",
+    "_memory_profile",
+    "_profile_files",
+    "_profile_learning",
+    "_profiling_session",
+    "_shared_batch_size",
+    "_training_state",
+]
 
 
 @pytest.mark.parametrize("name", ["", *(f".{module}" for module in PRIVATE + PUBLIC)])

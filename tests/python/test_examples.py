@@ -14,6 +14,8 @@ CASES = {
     "alert_callbacks.py": (["--seconds", "0.5"], "GPU 0, Simulated 24 GiB A: "),
     "recovery_ladder.py": (["--seconds", "0.5"], ""),
     "forecast_pause.py": (["--tasks", "3"], "task 2: begun"),
+    "smaller_batches.py": (["--batches", "2"], "batch 1, simulated GPUs: 56 to 64 of 64\n8 at a time"),
+    "torch_smaller_batches.py": (["--epochs", "1"], ""),
     "torch_training.py": (["--steps", "5"], ""),
 }
 

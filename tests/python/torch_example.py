@@ -1,14 +1,18 @@
-"""Runs the example that trains under the system's Python, which is where Debian's PyTorch is. Exit code 77: skipped."""
+"""Runs the examples that train under the system's Python, which is where Debian's PyTorch is. Exit code 77: skipped."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "python" / "torch_training.py"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "python"
 SKIPPED = 77
+
+TRAINING = ("loss ", "GPU 0: peak ", "GPU 1: peak ", " alerts")
+LIMIT = "simulated GPUs, a simulated limit of 12 samples"
 
 
 def output(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -20,10 +24,21 @@ def main() -> int:
     if found.returncode != 0:
         print(f"SKIPPED: {found.stderr.strip().splitlines()[-1]}; scripts/install-torch installs PyTorch")
         return SKIPPED
-    ran = output(str(EXAMPLE), "--source", "sim:demo", "--steps", "20")
+    return 0 if trains() and trains_in_smaller_batches() else 1
+
+
+def trains() -> bool:
+    ran = output(str(EXAMPLES / "torch_training.py"), "--source", "sim:demo", "--steps", "20")
     print(ran.stdout + ran.stderr)
-    expected = ("loss ", "GPU 0: peak ", "GPU 1: peak ", " alerts")
-    return 0 if ran.returncode == 0 and all(part in ran.stdout for part in expected) else 1
+    return ran.returncode == 0 and all(part in ran.stdout for part in TRAINING)
+
+
+def trains_in_smaller_batches() -> bool:
+    """With the same losses, to the last digit that is shown, as with enough memory."""
+    ran = output(str(EXAMPLES / "torch_smaller_batches.py"), "--source", "sim:demo")
+    print(ran.stdout + ran.stderr)
+    shown = re.findall(r"loss ([0-9.]+) in chunks of 8 at last, ([0-9.]+) in whole batches", ran.stdout)
+    return ran.returncode == 0 and LIMIT in ran.stdout and len(shown) == 2 and all(a == b for a, b in shown)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ from .predictor import (
     will_run_out_of_memory,
 )
 from .recovery import (
+    BatchSizeController,
     Candidate,
     Decision,
     Ladder,
@@ -65,6 +66,7 @@ from .recovery import (
     RecoveryStrategy,
     RungLimits,
     RungRecord,
+    clear_caches,
     default_clear_cuda_cache,
 )
 from .sources import CannotRead, Measurement, MemorySource
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
 __all__ = [
     # the new interface
     "AlertLevel",
+    "BatchSizeController",
     "Candidate",
     "CannotRead",
     "Decision",
@@ -105,6 +108,7 @@ __all__ = [
     "Subscription",
     "Threshold",
     "Thresholds",
+    "clear_caches",
     "plain",
     # the original's, and its author's later additions
     "DEFAULT_PROFILES",

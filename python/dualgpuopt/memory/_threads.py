@@ -98,13 +98,18 @@ def _recover(enquiry: _core.Enquiry, find: weakref.WeakMethod[FindCallback], now
     if callback is None:
         enquiry.fail("nothing is registered any more")
         return
+    try:
+        time_left = deadline - now()
+    except RuntimeError:  # closed in between
+        enquiry.fail("the monitor was closed")
+        return
     request = RecoveryRequest(
         strategy,
         gpu,
         _values.reading(reading),
         target,
         to_free,
-        deadline - now(),
+        time_left,
         lambda: bool(enquiry.stop_requested),
     )
     try:

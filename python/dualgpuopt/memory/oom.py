@@ -10,14 +10,14 @@ import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, TextIO
 
-from . import _core
+from . import _core, _oom_kinds
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from .monitor import MemoryMonitor
 
-__all__ = ["OomError", "OomProcess", "explain_oom", "explained", "install_oom_hook", "report_oom"]
+__all__ = ["OomError", "OomProcess", "explain_oom", "explained", "install_oom_hook", "is_out_of_memory", "report_oom"]
 
 _HISTORY_S = 60.0
 
@@ -111,8 +111,32 @@ def explain_oom(text: str) -> list[OomError]:
 
     Returns:
         Empty when there is none that it knows.
+
+    Example:
+        >>> [error.source for error in explain_oom("HIP out of memory. Tried to allocate 2.00 GiB")]
+        ['PyTorch']
     """
     return [_error(line) for line in _core.explain_oom(text.encode("utf-8", "replace").decode("utf-8"))]
+
+
+def is_out_of_memory(error: BaseException, *, host: bool = False) -> bool:
+    """Whether an exception says that a GPU ran out of memory, so that less work at a time is likely to fit.
+
+    By its class (PyTorch, TensorFlow, CuPy) or, for RuntimeErrors and the frameworks' own errors, by its text, as
+    `explain_oom` knows it: PyTorch back to 1.0, JAX, TensorFlow, CuPy, and CUDA itself. Errors of NCCL are none: there
+    other ranks wait, and nothing can be tried again by one of them.
+
+    Args:
+        error: Any exception.
+        host: The host's memory counts, too: `MemoryError`, and allocators of the CPU.
+
+    Example:
+        >>> is_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"))
+        True
+        >>> is_out_of_memory(MemoryError()), is_out_of_memory(MemoryError(), host=True)
+        (False, True)
+    """
+    return _oom_kinds.is_out_of_memory(error, explain_oom, host=host)
 
 
 def _lines_of_gpu(monitor: MemoryMonitor, gpu: int) -> Iterator[str]:

@@ -9,20 +9,42 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Callable, NamedTuple
 
+from ._batch import BatchSizeController
+from ._caches import Answer, CacheAction, ClearedCaches, clear_caches
+from ._chunks import Chunk, Chunks
+from ._distributed import DistributedBatchError, average_gradients, each_alone, torch_agreement
+from ._shared_batch_size import BatchSizeChange
+from ._training_state import Appended, Gradients, OptimizerState, Undo
 from .alerts import AlertLevel
 from .metrics import Forecast, Reading, plain
 
 __all__ = [
+    "Answer",
+    "Appended",
+    "BatchSizeChange",
+    "BatchSizeController",
+    "CacheAction",
     "Candidate",
+    "Chunk",
+    "Chunks",
+    "ClearedCaches",
     "Decision",
+    "DistributedBatchError",
+    "Gradients",
     "Ladder",
     "MemoryRecoveryStrategy",
+    "OptimizerState",
     "RecoveryManager",
     "RecoveryRequest",
     "RecoveryStrategy",
     "RungLimits",
     "RungRecord",
+    "Undo",
+    "average_gradients",
+    "clear_caches",
     "default_clear_cuda_cache",
+    "each_alone",
+    "torch_agreement",
 ]
 
 logger = logging.getLogger("DualGPUOpt.MemoryRecovery")

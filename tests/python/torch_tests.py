@@ -1,0 +1,31 @@
+"""Runs tests/python/with_torch, and the documents, under the system's Python, where Debian's PyTorch is. 77: skipped.
+
+pytest comes from the environment that runs this, from the end of the path: everything else is the system's own.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from torch_example import SKIPPED, SYSTEM_PYTHON, output
+
+HERE = Path(__file__).parent
+TESTS = [str(HERE / "with_torch"), str(HERE / "test_documents.py")]
+RUN = "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+
+
+def main() -> int:
+    found = output("-c", "import torch, dualgpuopt.memory")
+    if found.returncode != 0:
+        print(f"SKIPPED: {found.stderr.strip().splitlines()[-1]}; scripts/install-torch installs PyTorch")
+        return SKIPPED
+    site_packages = str(Path(pytest.__file__).parents[1])
+    return subprocess.run([SYSTEM_PYTHON, "-c", RUN, site_packages, "-q", *TESTS], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
