@@ -1,7 +1,8 @@
 // Everything a user of the library needs.
 #pragma once
 
-#include "dualgpuopt/memory/metrics/json.h"             // IWYU pragma: export
-#include "dualgpuopt/memory/monitor/memory_monitor.h"   // IWYU pragma: export
-#include "dualgpuopt/memory/predictor/model_profile.h"  // IWYU pragma: export
-#include "dualgpuopt/memory/sources/make_source.h"      // IWYU pragma: export
+#include "dualgpuopt/memory/metrics/json.h"              // IWYU pragma: export
+#include "dualgpuopt/memory/monitor/memory_monitor.h"    // IWYU pragma: export
+#include "dualgpuopt/memory/monitor/offload_follower.h"  // IWYU pragma: export
+#include "dualgpuopt/memory/predictor/model_profile.h"   // IWYU pragma: export
+#include "dualgpuopt/memory/sources/make_source.h"       // IWYU pragma: export

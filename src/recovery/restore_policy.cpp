@@ -19,7 +19,8 @@ Result<void> check_percents(const OffloadConfig& config) {
                 fmt::format("margin_percent is {}: expected more than 0 and less than trigger_percent, which is {}",
                             config.margin_percent, config.trigger_percent));
   }
-  return {};
+  if (config.calm_risk >= 0 && config.calm_risk <= 1) return {};
+  return fail(ErrorCode::InvalidArgument, fmt::format("calm_risk is {}: expected 0 to 1", config.calm_risk));
 }
 
 Result<void> check_durations(const OffloadConfig& config) {
@@ -67,9 +68,13 @@ std::string obstacle_to_restore(const DeviceState& state, Bytes bytes, const Off
     return fmt::format("{} would be back, there is room for {}", format_bytes(bytes),
                        format_bytes(room(memory.occupied())));
   }
-  if (!state.forecast || room(state.forecast->expected_used_high) >= bytes) return {};
+  if (!state.forecast) return {};
+  if (state.forecast->risk.value_or(0) > config.calm_risk) {
+    return fmt::format("the risk of exhaustion is {:.2f}", *state.forecast->risk);
+  }
+  if (room(state.forecast->expected_used) >= bytes) return {};
   return fmt::format("{} would be back, there will be room for {}", format_bytes(bytes),
-                     format_bytes(room(state.forecast->expected_used_high)));
+                     format_bytes(room(state.forecast->expected_used)));
 }
 
 void RestoreWait::on_offloaded(const OffloadConfig& config, MonoTime now) {

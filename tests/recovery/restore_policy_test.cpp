@@ -25,9 +25,11 @@ TEST(RestorePolicy, BelievesTheForecastWhereThereIsOne) {
   const OffloadConfig config{.trigger_percent = 75, .margin_percent = 25};
   auto state = state_of(4_GiB, kNow);
   state.forecast = Forecast{};
-  state.forecast->expected_used_high = 9_GiB;
+  state.forecast->expected_used = 9_GiB;
   EXPECT_THAT(obstacle_to_restore(state, 4_GiB, config, kNow), HasSubstr("there will be room for 3.0 GiB"));
   EXPECT_THAT(obstacle_to_restore(state, 3_GiB, config, kNow), IsEmpty());
+  state.forecast->risk = 0.11;
+  EXPECT_THAT(obstacle_to_restore(state, 3_GiB, config, kNow), HasSubstr("the risk of exhaustion is 0.11"));
 }
 
 TEST(RestorePolicy, TouchesNothingOnNumbersThatAreNotADriversOrOld) {
@@ -85,6 +87,7 @@ TEST(OffloadConfig, NamesTheFieldThatMakesNoSense) {
       {{.trigger_percent = 101}, "trigger_percent"},
       {{.margin_percent = 90}, "margin_percent"},
       {{.margin_percent = 0}, "margin_percent"},
+      {{.calm_risk = 1.1}, "calm_risk"},
       {{.hold_off = -1s}, "hold_off"},
       {{.hold_off = 0s}, "hold_off"},
       {{.hold_off = 2h}, "hold_off"},

@@ -22,6 +22,7 @@ __all__ = [
     "RecoveryStrategy",
     "RungLimits",
     "RungRecord",
+    "StrategyAnswer",
     "default_clear_cuda_cache",
 ]
 
@@ -184,6 +185,24 @@ class Candidate(NamedTuple):
     score: float | None
     chosen: bool
     reason: str
+
+
+class StrategyAnswer(NamedTuple):
+    """What a strategy may answer instead of whether it succeeded. Provisional: fields may be added.
+
+    Attributes:
+        succeeded: Its own word; with measured verification only the driver's count decides.
+        detail: One sentence for the record.
+        candidates: What it could choose from, the best first.
+
+    Example:
+        >>> def drop_cache(request: RecoveryRequest) -> StrategyAnswer:
+        ...     return StrategyAnswer(True, "dropped it", (Candidate("cache", 2**30, 1.0, True, "old"),))
+    """
+
+    succeeded: bool
+    detail: str = ""
+    candidates: tuple[Candidate, ...] = ()
 
 
 class RungRecord(NamedTuple):

@@ -19,11 +19,12 @@ struct OffloadConfig {
   /// as long as the last time, up to `longest_wait`; else the hold-off again.
   Duration soon = std::chrono::minutes(5);
   Duration longest_wait = std::chrono::hours(1);
+  double calm_risk = 0.1;  ///< Nothing comes back while a forecast sees a higher risk of exhaustion.
   Duration freshness = std::chrono::seconds(10);  ///< An older reading restores nothing.
   Bytes host_reserve = Bytes{1} << 30;            ///< What the host keeps for others: nothing is offloaded into it.
 
-  /// InvalidArgument, naming the field, unless 0 < margin_percent < trigger_percent <= 100, no duration is negative and
-  /// 0 < hold_off <= longest_wait, which is at most a day.
+  /// InvalidArgument, naming the field, unless 0 < margin_percent < trigger_percent <= 100, 0 <= calm_risk <= 1, no
+  /// duration is negative and 0 < hold_off <= longest_wait, which is at most a day.
   [[nodiscard]] Result<void> validate() const;
 };
 
@@ -35,8 +36,9 @@ struct DeviceState {
 };
 
 /// Why `bytes` more may not come to the device now; empty if they may. They may when the reading is a driver's, fresh
-/// and of a known total, no level is in force, and what is occupied, and what the forecast expects at most (the upper
-/// end of its interval at its horizon), leaves them the margin. Pure.
+/// and of a known total, no level is in force, and what is occupied leaves them the margin; with a forecast, also when
+/// it expects no more than that at its horizon, and is calm. Its interval does not count: an offload is a fall that
+/// widens it for minutes, so that nothing would come back because something had left. Pure.
 [[nodiscard]] std::string obstacle_to_restore(const DeviceState& state, Bytes bytes, const OffloadConfig& config,
                                               MonoTime now);
 
