@@ -24,7 +24,7 @@ struct OffloadFollowerTest : ::testing::Test {
   std::shared_ptr<SystemClock> clock = std::make_shared<SystemClock>();
   ScriptedSource* source = nullptr;
   std::unique_ptr<MemoryMonitor> monitor;
-  Offloader offloader{clock, {.hold_off = 30ms}, testing::plenty};
+  Offloader offloader{clock, {.hold_off = 30ms, .calm_risk = 1}, testing::plenty};
 };
 
 TEST_F(OffloadFollowerTest, WhatTheLadderOffloadedComesBackWhenThereIsRoom) {

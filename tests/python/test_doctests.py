@@ -8,11 +8,30 @@ import inspect
 
 import pytest
 
-PUBLIC = ["alerts", "compat", "metrics", "monitor", "predictor", "profiler", "recovery", "sources"]
+PUBLIC = [
+    "alerts",
+    "compat",
+    "metrics",
+    "monitor",
+    "offload",
+    "predictor",
+    "profiler",
+    "recovery",
+    "sources",
+    "torch_offload",
+]
 
 
 # Where public names live that another module exports.
-PRIVATE = ["_estimates", "_lines", "_memory_profile", "_profile_files", "_profile_learning", "_profiling_session"]
+PRIVATE = [
+    "_estimates",
+    "_lines",
+    "_memory_profile",
+    "_offload_values",
+    "_profile_files",
+    "_profile_learning",
+    "_profiling_session",
+]
 
 
 @pytest.mark.parametrize("name", ["", *(f".{module}" for module in PRIVATE + PUBLIC)])

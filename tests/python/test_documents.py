@@ -14,6 +14,7 @@ DOCUMENTS = [
     "docs/explain-oom.md",
     "docs/model-memory.md",
     "docs/profiles.md",
+    "docs/recovery.md",
 ]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

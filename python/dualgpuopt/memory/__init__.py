@@ -46,6 +46,7 @@ from .metrics import (
     plain,
 )
 from .monitor import MemoryMonitor, MonitorError
+from .offload import Offloadable, Offloader, OffloadPolicy
 from .predictor import (
     DEFAULT_PROFILES,
     MemoryProfile,
@@ -63,6 +64,7 @@ from .recovery import (
     RecoveryRequest,
     RecoveryStrategy,
     RungRecord,
+    StrategyAnswer,
     default_clear_cuda_cache,
 )
 from .sources import CannotRead, Measurement, MemorySource
@@ -91,6 +93,9 @@ __all__ = [
     "MemorySource",
     "MemoryUse",
     "MonitorError",
+    "OffloadPolicy",
+    "Offloadable",
+    "Offloader",
     "ProcessList",
     "ProcessMemory",
     "Reading",
@@ -98,6 +103,7 @@ __all__ = [
     "RecoveryStrategy",
     "RungRecord",
     "Snapshot",
+    "StrategyAnswer",
     "Subscription",
     "Threshold",
     "Thresholds",
