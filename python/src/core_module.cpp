@@ -13,6 +13,7 @@
 #include "estimates.h"
 #include "legacy_stats.h"
 #include "native_monitor.h"
+#include "offload.h"
 #include "outside.h"
 #include "profiles.h"
 #include "usage_series.h"
@@ -47,6 +48,12 @@ std::vector<Device> devices_from_python(nb::handle list) {
   std::vector<Device> devices;
   for (const auto device : list) devices.push_back(device_from_python(device));
   return devices;
+}
+
+std::vector<Candidate> candidates_from_python(nb::handle list) {
+  std::vector<Candidate> candidates;
+  for (const auto candidate : list) candidates.push_back(candidate_from_python(candidate));
+  return candidates;
 }
 
 std::shared_ptr<Enquiry> next_question(const std::shared_ptr<Exchange>& exchange, double timeout_s) {
@@ -140,10 +147,10 @@ void bind_exchange(nb::module_& module) {
           "value"_a)
       .def(
           "answer_strategy",
-          [](Enquiry& enquiry, bool succeeded, std::string detail) {
-            enquiry.answer(StrategyAnswer{succeeded, std::move(detail)});
+          [](Enquiry& enquiry, bool succeeded, std::string detail, nb::handle candidates) {
+            enquiry.answer(StrategyAnswer{succeeded, std::move(detail), candidates_from_python(candidates)});
           },
-          "succeeded"_a, "detail"_a);
+          "succeeded"_a, "detail"_a, "candidates"_a = nb::make_tuple());
   nb::class_<Exchange>(module, "Exchange")
       .def(nb::new_([] { return std::make_shared<Exchange>(); }))
       .def("next", &next_question, "timeout_s"_a)
@@ -206,6 +213,7 @@ NB_MODULE(_core, module) {
   bind_estimates(module);
   bind_profiles(module);
   bind_batch_size(module);
+  bind_offload(module);
   module.def("wait_until_all_are_back", &wait_until_all_are_back, "timeout_s"_a);
   module.def(
       "format_bytes", [](dualgpuopt::memory::Bytes amount) { return dualgpuopt::memory::format_bytes(amount); },

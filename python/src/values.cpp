@@ -226,4 +226,10 @@ Reading reading_from_python(nb::handle value) {
   return reading;
 }
 
+Candidate candidate_from_python(nb::handle value) {
+  const auto fields = nb::cast<nb::sequence>(value);
+  return {nb::cast<std::string>(fields[0]), nb::cast<Amount>(fields[1]), nb::cast<std::optional<double>>(fields[2]),
+          nb::cast<bool>(fields[3]), nb::cast<std::string>(fields[4])};
+}
+
 }  // namespace dualgpuopt::memory::python

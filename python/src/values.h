@@ -26,4 +26,7 @@ namespace dualgpuopt::memory::python {
 /// (pid, used); or a text, the reason why the device cannot be read. The reading has no time yet.
 [[nodiscard]] Reading reading_from_python(nanobind::handle value);
 
+/// (what, bytes, score, chosen, reason), as recovery.py has it.
+[[nodiscard]] Candidate candidate_from_python(nanobind::handle value);
+
 }  // namespace dualgpuopt::memory::python

@@ -8,7 +8,7 @@
 
 #include "dualgpuopt/memory/core/mutex.h"
 #include "dualgpuopt/memory/processes/driver_pids.h"
-#include "sources/host_memory.h"
+#include "dualgpuopt/memory/processes/host_memory.h"
 #include "sources/nvml_devices.h"
 #include "sources/nvml_memory.h"
 #include "sources/nvml_processes.h"

@@ -8,7 +8,19 @@ import inspect
 
 import pytest
 
-PUBLIC = ["alerts", "compat", "metrics", "monitor", "oom", "predictor", "profiler", "recovery", "sources"]
+PUBLIC = [
+    "alerts",
+    "compat",
+    "metrics",
+    "monitor",
+    "offload",
+    "oom",
+    "predictor",
+    "profiler",
+    "recovery",
+    "sources",
+    "torch_offload",
+]
 
 
 # Where public names live that another module exports.
@@ -20,6 +32,7 @@ PRIVATE = [
     "_estimates",
     "_lines",
     "_memory_profile",
+    "_offload_values",
     "_profile_files",
     "_profile_learning",
     "_profiling_session",

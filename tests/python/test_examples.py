@@ -13,6 +13,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "python"
 CASES = {
     "alert_callbacks.py": (["--seconds", "0.5"], "GPU 0, Simulated 24 GiB A: "),
     "recovery_ladder.py": (["--seconds", "0.5"], ""),
+    "offload_model.py": (["--steps", "10"], "a rehearsal on a simulated GPU\n"),
     "forecast_pause.py": (["--tasks", "3"], "task 2: begun"),
     "smaller_batches.py": (["--batches", "2"], "batch 1, simulated GPUs: 56 to 64 of 64\n8 at a time"),
     "torch_smaller_batches.py": (["--epochs", "1"], ""),

@@ -46,6 +46,7 @@ from .metrics import (
     plain,
 )
 from .monitor import MemoryMonitor, MonitorError
+from .offload import Offloadable, Offloader, OffloadPolicy
 from .predictor import (
     DEFAULT_PROFILES,
     MemoryProfile,
@@ -66,6 +67,7 @@ from .recovery import (
     RecoveryStrategy,
     RungLimits,
     RungRecord,
+    StrategyAnswer,
     clear_caches,
     default_clear_cuda_cache,
 )
@@ -97,6 +99,9 @@ __all__ = [
     "MemorySource",
     "MemoryUse",
     "MonitorError",
+    "OffloadPolicy",
+    "Offloadable",
+    "Offloader",
     "ProcessList",
     "ProcessMemory",
     "Reading",
@@ -105,6 +110,7 @@ __all__ = [
     "RungLimits",
     "RungRecord",
     "Snapshot",
+    "StrategyAnswer",
     "Subscription",
     "Threshold",
     "Thresholds",

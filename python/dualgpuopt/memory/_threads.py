@@ -13,7 +13,7 @@ import weakref
 from typing import Any, Callable
 
 from . import _core, _values
-from .recovery import RecoveryRequest, RecoveryStrategy
+from .recovery import RecoveryRequest, RecoveryStrategy, StrategyAnswer
 from .sources import CannotRead, MemorySource
 
 logger = logging.getLogger("dualgpuopt.memory")
@@ -118,8 +118,8 @@ def _recover(enquiry: _core.Enquiry, find: weakref.WeakMethod[FindCallback], now
         logger.error("Strategy %s failed: %s", name, describe(error))
         enquiry.fail(describe(error))
         return
-    succeeded, detail = answer if isinstance(answer, tuple) else (answer, "")
-    enquiry.answer_strategy(bool(succeeded), str(detail))
+    said = StrategyAnswer(*answer) if isinstance(answer, tuple) else StrategyAnswer(answer)
+    enquiry.answer_strategy(bool(said.succeeded), str(said.detail), said.candidates)
 
 
 def serve_events(native: _core.Monitor, deliver: weakref.WeakMethod[Callable[[list[Any]], None]]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Union
 from . import _configuration, _core, _threads, _values
 from .alerts import AlertLevel, MemoryAlert, Subscription, Thresholds
 from .metrics import Device, History, HistorySummary, Snapshot
-from .recovery import Decision, Ladder, RecoveryRequest, RecoveryStrategy
+from .recovery import Decision, Ladder, RecoveryRequest, RecoveryStrategy, StrategyAnswer
 from .sources import MemorySource
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ logger.addHandler(logging.NullHandler())  # the application decides what is show
 
 AlertCallback = Callable[[MemoryAlert], object]
 DecisionCallback = Callable[[Decision], object]
-StrategyCallback = Callable[[RecoveryRequest], Union[bool, "tuple[bool, str]"]]
+StrategyCallback = Callable[[RecoveryRequest], Union[bool, "tuple[bool, str]", StrategyAnswer]]
 
 _LOG_LEVELS = {
     AlertLevel.WARNING: logging.WARNING,
@@ -338,8 +338,8 @@ class MemoryMonitor:
 
         Args:
             strategy: Its rung on the ladder.
-            callback: Runs on the monitor's recovery thread; answers whether it succeeded, or that and a sentence. With
-                measured verification only the driver's count decides.
+            callback: Runs on the monitor's recovery thread; answers whether it succeeded, or that and a sentence, or a
+                `StrategyAnswer`. With measured verification only the driver's count decides.
         """
         with self._lock:
             self._strategies[strategy] = callback

@@ -39,6 +39,7 @@ __all__ = [
     "RecoveryStrategy",
     "RungLimits",
     "RungRecord",
+    "StrategyAnswer",
     "Undo",
     "average_gradients",
     "clear_caches",
@@ -206,6 +207,24 @@ class Candidate(NamedTuple):
     score: float | None
     chosen: bool
     reason: str
+
+
+class StrategyAnswer(NamedTuple):
+    """What a strategy may answer instead of whether it succeeded. Provisional: fields may be added.
+
+    Attributes:
+        succeeded: Its own word; with measured verification only the driver's count decides.
+        detail: One sentence for the record.
+        candidates: What it could choose from, the best first.
+
+    Example:
+        >>> def drop_cache(request: RecoveryRequest) -> StrategyAnswer:
+        ...     return StrategyAnswer(True, "dropped it", (Candidate("cache", 2**30, 1.0, True, "old"),))
+    """
+
+    succeeded: bool
+    detail: str = ""
+    candidates: tuple[Candidate, ...] = ()
 
 
 class RungRecord(NamedTuple):
