@@ -33,8 +33,9 @@ enum class RungOutcome { WouldRun, Skipped, Freed, FreedNothing, Failed, TimedOu
 /// Whether the rung was called, or found busy: not WouldRun or Skipped.
 [[nodiscard]] bool was_tried(RungOutcome outcome);
 
-/// What started a climb: the measured level, or exhaustion foreseen sooner than recovery takes.
-enum class ClimbCause { Level, Forecast };
+/// What started a climb: the measured level, exhaustion foreseen sooner than recovery takes, or somebody who asked for
+/// it.
+enum class ClimbCause { Level, Forecast, Request };
 [[nodiscard]] std::string_view to_string(ClimbCause cause);
 
 /// One thing that a rung could choose, such as a process or a module, and why it did or did not.
@@ -52,10 +53,10 @@ struct Candidate {
 struct RungRecord {
   RecoveryStrategy strategy = RecoveryStrategy::ClearCache;
   RungOutcome outcome = RungOutcome::WouldRun;
-  std::string detail;                ///< The callback's own words, its error, or why it was not measured.
-  std::optional<Bytes> used_before;  ///< Occupied bytes by the reading before the rung.
-  std::optional<Bytes> used_after;   ///< Occupied bytes by a fresh reading after it.
-  Duration took{};                   ///< From the call to the end of the settling.
+  std::string detail;                      ///< The callback's own words, its error, or why it was not measured.
+  std::optional<Bytes> used_before;        ///< Occupied bytes by the reading before the rung.
+  std::optional<Bytes> used_after;         ///< Occupied bytes by a fresh reading after it.
+  Duration took{};                         ///< From the call to the end of the settling.
   std::optional<Bytes> own_before = {};    ///< What this process held on the device by the driver's list before it,
   std::optional<Bytes> own_after = {};     ///< and after it. What it gave up, others may have taken at once.
   std::vector<Candidate> candidates = {};  ///< The best first, where the rung had a choice.
