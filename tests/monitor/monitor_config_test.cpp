@@ -26,6 +26,32 @@ TEST(MonitorConfig, NamesTheSettingThatMakesNoSense) {
   EXPECT_THAT(complaint([](auto& c) { c.ladder.target_percent = 0; }), HasSubstr("target_percent"));
 }
 
+TEST(MonitorConfig, TheTerminateRungGetsTheTimeThatItNeeds) {
+  MonitorConfig config;
+  const auto limit = [&] { return config.complete_ladder().time_limit_of(RecoveryStrategy::Terminate); };
+  EXPECT_EQ(limit(), config.ladder.rung_time_limit) << "it is off";
+  config.terminate.enabled = true;
+  EXPECT_EQ(limit(), 2 * config.terminate.longest_victim());
+  config.ladder.limits[RecoveryStrategy::Terminate].time_limit = 5min;
+  EXPECT_EQ(limit(), 5min);
+  EXPECT_TRUE(config.validate());
+}
+
+TEST(MonitorConfig, RefusesATerminateThatWouldBeCutShortOrGoUnmeasured) {
+  const auto on = [](auto& c) { c.terminate.enabled = true; };
+  EXPECT_THAT(complaint([&](auto& c) {
+                on(c);
+                c.ladder.limits[RecoveryStrategy::Terminate].time_limit = 10s;
+              }),
+              HasSubstr("ladder.terminate.time_limit is 10 s; one victim may take 1 min 07 s"));
+  EXPECT_THAT(complaint([&](auto& c) {
+                on(c);
+                c.ladder.verification = Verification::Callback;
+              }),
+              HasSubstr("terminate.enabled"));
+  EXPECT_THAT(complaint([](auto& c) { c.terminate.wait = 31s; }), HasSubstr("terminate.wait"));
+}
+
 TEST(PollingConfig, FixedKeepsOnePace) {
   const auto fixed = PollingConfig::fixed(100ms);
   EXPECT_EQ(fixed.shortest, 100ms);
