@@ -34,6 +34,7 @@ int run(int argc, const char* const* argv) {
   add_check(app, action);
   add_estimate(app, action);
   add_explain_oom(app, action);
+  add_recover(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -64,7 +64,7 @@ def mirror_complaints() -> list[str]:
 
 # What only a whole gpumem can show: tests/cli/end_to_end runs it.
 SHOWN_END_TO_END = {
-    "cli": {"main", "app", "command", "status", "watch", "record", "replay", "check", "estimate", "estimate_table", "explain_oom"},
+    "cli": {"main", "app", "command", "status", "watch", "record", "replay", "check", "estimate", "estimate_table", "explain_oom", "recover"},
 }
 
 
