@@ -8,15 +8,17 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
+template <typename Change>
+std::string complaint(Change change) {
+  MonitorConfig config;
+  change(config);
+  const auto valid = config.validate();
+  return valid ? "valid" : valid.error().message();
+}
+
 TEST(MonitorConfig, IsValidAsItComes) { EXPECT_TRUE(MonitorConfig{}.validate()); }
 
 TEST(MonitorConfig, NamesTheSettingThatMakesNoSense) {
-  const auto complaint = [](auto change) {
-    MonitorConfig config;
-    change(config);
-    const auto valid = config.validate();
-    return valid ? std::string("valid") : valid.error().message();
-  };
   EXPECT_THAT(complaint([](auto& c) { c.polling.shortest = 0s; }), HasSubstr("polling.shortest is 0 ms"));
   EXPECT_THAT(complaint([](auto& c) { c.polling.usual = 10s; }), HasSubstr("usual 10 s, longest 5 s"));
   EXPECT_THAT(complaint([](auto& c) { c.polling.processes = 1ms; }), HasSubstr("polling.processes"));
