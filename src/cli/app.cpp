@@ -60,6 +60,7 @@ int run(int argc, const char* const* argv) {
   add_estimate(app, action);
   add_explain_oom(app, action);
   add_run(app, action);
+  add_recover(app, action);
   try {
     auto words = mark_command({argv + std::min(argc, 1), argv + argc}, app);
     std::reverse(words.begin(), words.end());  // as this way to parse wants them

@@ -89,5 +89,6 @@ void add_check(CLI::App& app, Action& action);
 void add_estimate(CLI::App& app, Action& action);
 void add_explain_oom(CLI::App& app, Action& action);
 void add_run(CLI::App& app, Action& action);
+void add_recover(CLI::App& app, Action& action);
 
 }  // namespace dualgpuopt::memory::cli

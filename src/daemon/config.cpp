@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "daemon/terminate_config.h"
 #include "metrics/parse_enum.h"
 #include "sources/text_file.h"
 #include "sources/toml_table.h"
@@ -123,10 +124,11 @@ void read_ladder(LadderConfig& ladder, const TomlTable& table) {
 }
 
 void read_document(MonitorConfig& config, const TomlTable& document) {
-  document.allow_only({"polling", "thresholds", "ladder", "forecast", "dispatch"});
+  document.allow_only({"polling", "thresholds", "ladder", "terminate", "forecast", "dispatch"});
   if (const auto table = document.table("polling", "[polling]")) read_polling(config.polling, *table);
   if (const auto table = document.table("thresholds", "[thresholds]")) read_thresholds(config.thresholds, *table);
   if (const auto table = document.table("ladder", "[ladder]")) read_ladder(config.ladder, *table);
+  if (const auto table = document.table("terminate", "[terminate]")) read_terminate(config.terminate, *table);
   if (const auto table = document.table("forecast", "[forecast]")) {
     table->allow_only({"horizon"});
     set(config.horizon, table->duration("horizon"));

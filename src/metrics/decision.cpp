@@ -28,7 +28,14 @@ std::string_view to_string(ActionMode mode) {
   return "unknown";
 }
 
-std::string_view to_string(ClimbCause cause) { return cause == ClimbCause::Level ? "level" : "forecast"; }
+std::string_view to_string(ClimbCause cause) {
+  switch (cause) {
+    case ClimbCause::Level: return "level";
+    case ClimbCause::Forecast: return "forecast";
+    case ClimbCause::Request: return "request";
+  }
+  return "unknown";
+}
 
 std::string_view to_string(RungOutcome outcome) {
   switch (outcome) {

@@ -5,11 +5,13 @@
 
 #include "dualgpuopt/memory/core/mutex.h"
 #include "dualgpuopt/memory/monitor/decision_log.h"
+#include "dualgpuopt/memory/recovery/terminator.h"
 #include "monitor/engine.h"
 #include "monitor/guarded_read.h"
 #include "monitor/recovery_worker.h"
 #include "monitor/rescan_policy.h"
 #include "monitor/sampler.h"
+#include "monitor/switched_port.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -42,8 +44,11 @@ class MemoryMonitor::Impl {
         clock_(std::move(clock)),
         engine_(devices, source_->provenance(), config_),
         rescan_(config_.polling.rescan, clock_->now()),
-        ladder_(config_.ladder),
-        alerts_(queue_) {}
+        port_(std::make_shared<SwitchedPort>(clock_, source_->provenance())),
+        ladder_(config_.complete_ladder()),
+        alerts_(queue_) {
+    if (config_.terminate.enabled) register_terminate();
+  }
 
   void start() DUALGPUOPT_EXCLUDES(lifecycle_);
   void stop() DUALGPUOPT_EXCLUDES(lifecycle_);
@@ -58,6 +63,8 @@ class MemoryMonitor::Impl {
   [[nodiscard]] const Clock& clock() const { return *clock_; }
   void register_strategy(RecoveryStrategy strategy, RecoveryCallback callback);
   void set_process_interval(Duration interval) DUALGPUOPT_EXCLUDES(lifecycle_);
+  void unlock_terminate(int gpu);
+  [[nodiscard]] std::shared_ptr<MemoryPort> port() const { return port_; }
   [[nodiscard]] AlertDispatcher& alerts() { return alerts_; }
   [[nodiscard]] CallbackList<Decision>& decisions() { return *decisions_; }
   [[nodiscard]] const DecisionLog& log() const { return log_; }
@@ -66,7 +73,8 @@ class MemoryMonitor::Impl {
   /// The threads between start() and stop(): the sampler posts to the worker, the worker measures through the sampler.
   struct Session {
     explicit Session(Impl& impl)
-        : sampler(impl.engine_, impl.source_, impl.clock_, impl.config_,
+        : port(impl.port_),
+          sampler(impl.engine_, impl.source_, impl.clock_, impl.config_,
                   {[this, &impl](EngineEvent event) { impl.dispatch(std::move(event), worker); },
                    [&impl] { impl.published_.notify_all(); }}),
           worker(impl.ladder_, sampler, *impl.clock_,
@@ -78,13 +86,19 @@ class MemoryMonitor::Impl {
       impl.released_ = false;
       sampler.set_process_interval(impl.process_interval_);
       sampler.begin();
+      port->connect(sampler);
     }
-    ~Session() { sampler.stop(); }  // first the one that posts, then the worker, whose measurements end now
+    ~Session() {
+      sampler.stop();  // first the one that posts, then the worker, whose measurements end now
+      port->disconnect();
+    }
 
+    const std::shared_ptr<SwitchedPort> port;
     Sampler sampler;
     RecoveryWorker worker;
   };
 
+  void register_terminate();
   void dispatch(EngineEvent event, RecoveryWorker& worker);
   void deliver_before_next(MemoryAlert alert, const std::stop_token& stop);
   void post_decision(Decision decision);
@@ -97,6 +111,8 @@ class MemoryMonitor::Impl {
   const std::shared_ptr<Clock> clock_;
   Engine engine_;        // the sampler's while running, else step()'s
   RescanPolicy rescan_;  // of step(); the sampler has its own
+  const std::shared_ptr<SwitchedPort> port_;
+  std::shared_ptr<Terminator> terminator_;  // null unless enabled
   RecoveryLadder ladder_;
   const std::shared_ptr<DeliveryQueue> queue_ = std::make_shared<DeliveryQueue>();
   AlertDispatcher alerts_;
@@ -169,6 +185,16 @@ void MemoryMonitor::Impl::set_process_interval(Duration interval) {
   if (session_) session_->sampler.set_process_interval(interval);
 }
 
+/// It measures through a port of its own, since it may be abandoned and outlive the monitor.
+void MemoryMonitor::Impl::register_terminate() {
+  terminator_ = std::make_shared<Terminator>(config_.terminate, port_, make_system_processes(), clock_);
+  register_strategy(RecoveryStrategy::Terminate, terminate_strategy(terminator_));
+}
+
+void MemoryMonitor::Impl::unlock_terminate(int gpu) {
+  if (terminator_) terminator_->unlock(gpu);
+}
+
 void MemoryMonitor::Impl::post_decision(Decision decision) {
   engine_.set_recovery_time(ladder_.recovery_time());
   log_.add(decision);
@@ -213,7 +239,9 @@ void MemoryMonitor::Impl::dispatch_inline(EngineEvent event) {
 void MemoryMonitor::Impl::climb_inline(const ClimbEvidence& evidence) {
   if (!ladder_.is_due(evidence, clock_->now())) return;
   InlinePort port(*source_, *clock_);
+  port_->connect(port);
   auto decision = ladder_.climb(evidence, port, *clock_, {});
+  port_->disconnect();
   engine_.set_recovery_time(ladder_.recovery_time());
   log_.add(decision);
   decisions_->deliver(decision);
@@ -276,6 +304,8 @@ void MemoryMonitor::register_strategy(RecoveryStrategy strategy, RecoveryCallbac
   impl_->register_strategy(strategy, std::move(callback));
 }
 void MemoryMonitor::set_process_interval(Duration interval) { impl_->set_process_interval(interval); }
+void MemoryMonitor::unlock_terminate(int gpu) { impl_->unlock_terminate(gpu); }
+std::shared_ptr<MemoryPort> MemoryMonitor::port() const { return impl_->port(); }
 
 std::vector<HistoryPoint> MemoryMonitor::history(int gpu, HistoryTier tier, MonoTime since) const {
   const auto history = impl_->engine().directory().history(gpu);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -11,7 +12,10 @@ namespace {
 constexpr std::size_t kFirstFieldAfterName = 3;  // as proc_pid_stat(5) counts
 constexpr std::size_t kParentField = 4;
 constexpr std::size_t kGroupField = 5;
+constexpr std::size_t kFlagsField = 9;
+constexpr std::size_t kNiceField = 19;
 constexpr std::size_t kStartTimeField = 22;
+constexpr unsigned kKernelThread = 0x00200000;   // PF_KTHREAD
 constexpr std::size_t kEffectiveUserColumn = 1;  // after the real one
 
 tl::unexpected<Error> refuse(std::string place_and_problem) {
@@ -99,6 +103,14 @@ std::optional<std::vector<Number>> tabbed_numbers(std::string_view value) {
   return numbers;
 }
 
+/// Capabilities as the kernel prints them, "\t000001ffffffffff"; 0 for what is no such number.
+std::uint64_t parse_hexadecimal(std::string_view value) {
+  value.remove_prefix(std::min(value.find_first_not_of('\t'), value.size()));
+  std::uint64_t number = 0;
+  const auto [stop, problem] = std::from_chars(value.data(), value.data() + value.size(), number, 16);
+  return problem == std::errc{} ? number : 0;
+}
+
 }  // namespace
 
 Result<Stat> parse_stat(std::string_view text) {
@@ -119,7 +131,18 @@ Result<Stat> parse_stat(std::string_view text) {
   if (!group) return fail(group.error());
   const auto start = fields.number<std::uint64_t>(kStartTimeField, "start time");
   if (!start) return fail(start.error());
-  return Stat{*pid, std::string(text.substr(open + 2, close - open - 2)), *state, *parent, *group, *start};
+  const auto flags = fields.number<unsigned>(kFlagsField, "flags");
+  if (!flags) return fail(flags.error());
+  const auto nice = fields.number<int>(kNiceField, "nice");
+  if (!nice) return fail(nice.error());
+  return Stat{*pid,
+              std::string(text.substr(open + 2, close - open - 2)),
+              *state,
+              *parent,
+              *group,
+              *start,
+              (*flags & kKernelThread) != 0,
+              *nice};
 }
 
 Result<Status> parse_status(std::string_view text) {
@@ -129,13 +152,19 @@ Result<Status> parse_status(std::string_view text) {
   if (!uids || uids->size() <= kEffectiveUserColumn) {
     return refuse(fmt::format("line {} (Uid) does not hold user numbers", uid_line->number));
   }
-  Status status{(*uids)[kEffectiveUserColumn], {}};
+  Status status{(*uids)[kEffectiveUserColumn], {}, 0};
   if (const auto pid_line = find_line(text, "NSpid:")) {
     auto pids = tabbed_numbers<pid_t>(pid_line->value);
     if (!pids) return refuse(fmt::format("line {} (NSpid) does not hold PIDs", pid_line->number));
     status.namespaced_pids = std::move(*pids);
   }
+  if (const auto line = find_line(text, "CapEff:")) status.effective_capabilities = parse_hexadecimal(line->value);
   return status;
+}
+
+Result<int> parse_number(std::string_view text) {
+  if (const auto number = to_number<int>(without_last_line_feed(text))) return *number;
+  return refuse("it does not hold one number");
 }
 
 Result<std::string> parse_cgroup(std::string_view text) {

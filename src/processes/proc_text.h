@@ -22,15 +22,22 @@ struct Stat {
   pid_t parent = 0;
   pid_t group = 0;  ///< -1 once the process is past being a zombie.
   std::uint64_t start_ticks = 0;
+  bool is_kernel_thread = false;  ///< Of the flags, PF_KTHREAD.
+  int nice = 0;
 };
 [[nodiscard]] Result<Stat> parse_stat(std::string_view text);
 
-/// Reads the lines `Uid` and `NSpid` of `status`; kernels before 4.1 have no `NSpid`, then the list is empty.
+/// Reads the lines `Uid`, `CapEff` and `NSpid` of `status`; without `CapEff` there are no capabilities, and kernels
+/// before 4.1 have no `NSpid`, then the list is empty.
 struct Status {
   uid_t effective_user = 0;
   std::vector<pid_t> namespaced_pids;
+  std::uint64_t effective_capabilities = 0;
 };
 [[nodiscard]] Result<Status> parse_status(std::string_view text);
+
+/// The number in a file that holds nothing else, such as `oom_score_adj`.
+[[nodiscard]] Result<int> parse_number(std::string_view text);
 
 /// The path in the line `0::PATH` of `cgroup`; empty where only the old hierarchies are listed.
 [[nodiscard]] Result<std::string> parse_cgroup(std::string_view text);

@@ -49,6 +49,14 @@ Result<std::optional<std::uint64_t>> read_pid_namespace(const proc::Directory& d
   return *inode;
 }
 
+/// A kernel without an OOM killer has no such file.
+Result<int> read_oom_score_adjustment(const proc::Directory& directory) {
+  const auto text = directory.read("oom_score_adj");
+  if (!text && text.error().code() == ErrorCode::NotFound) return 0;
+  if (!text) return fail(text.error());
+  return in_file(proc::parse_number(*text), directory.name_of("oom_score_adj"));
+}
+
 Result<proc::Status> read_status(const proc::Directory& directory, pid_t pid) {
   const auto text = directory.read("status");
   if (!text) return fail(text.error());
@@ -64,6 +72,8 @@ ProcessInfo with_stat(proc::Stat stat) {
   info.group = stat.group;
   info.state = stat.state;
   info.name = std::move(stat.name);
+  info.is_kernel_thread = stat.is_kernel_thread;
+  info.nice = stat.nice;
   return info;
 }
 
@@ -99,6 +109,9 @@ Result<ProcessInfo> ProcessTable::read(pid_t pid) const {
   const auto pid_namespace = read_pid_namespace(*directory);
   if (!pid_namespace) return fail(pid_namespace.error());
   info.pid_namespace = *pid_namespace;
+  const auto adjustment = read_oom_score_adjustment(*directory);
+  if (!adjustment) return fail(adjustment.error());
+  info.oom_score_adjustment = *adjustment;
   // Last, because every process has it: one that ended half-way is noticed here, not taken for one with less to tell.
   auto status = read_status(*directory, pid);
   if (!status) return fail(std::move(status.error()));
@@ -113,6 +126,12 @@ Result<ProcessTable::Brief> ProcessTable::read_brief(pid_t pid) const {
   auto stat = read_stat(*directory, pid);
   if (!stat) return fail(std::move(stat.error()));
   return Brief{{stat->pid, stat->start_ticks}, stat->parent, stat->state, std::move(stat->name), stat->group};
+}
+
+std::optional<std::uint64_t> ProcessTable::pid_namespace(pid_t pid) const {
+  const auto directory = proc::Directory::open(proc_, pid);
+  if (!directory) return std::nullopt;
+  return read_pid_namespace(*directory).value_or(std::nullopt);
 }
 
 std::vector<pid_t> ProcessTable::pids() const {

@@ -47,7 +47,9 @@ RestingRungs RecoveryLadder::resting(int gpu, MonoTime now) const {
 
 bool RecoveryLadder::calls_for_climb(const ClimbEvidence& evidence) const {
   if (evidence.cause == ClimbCause::Level) return evidence.level >= config_.trigger;
-  return config_.mode_for(evidence.reading.provenance) == ActionMode::DryRun || !registered().empty();
+  if (config_.mode_for(evidence.reading.provenance) == ActionMode::DryRun) return true;
+  const auto may_run = registered();  // a forecast terminates nothing, so Terminate alone is nothing to recover with
+  return std::any_of(may_run.begin(), may_run.end(), [](auto rung) { return rung != RecoveryStrategy::Terminate; });
 }
 
 Duration RecoveryLadder::recovery_time() const {

@@ -65,7 +65,7 @@ def mirror_complaints() -> list[str]:
 
 # What only a whole gpumem can show: tests/cli/end_to_end.py and tests/cli/run.py run it.
 SHOWN_END_TO_END = {
-    "cli": {"main", "app", "command", "status", "watch", "record", "replay", "check", "estimate", "estimate_table", "explain_oom", "run"},
+    "cli": {"main", "app", "command", "status", "watch", "record", "replay", "check", "estimate", "estimate_table", "explain_oom", "recover", "run"},
     "job": {"job_signalling", "memory_watch", "supervisor", "terminal"},
 }
 

@@ -19,7 +19,7 @@ import unittest
 
 GPUMEM = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else None
 SHARED_TRACES = pathlib.Path(__file__).resolve().parents[3] / "shared" / "traces"
-COMMANDS = ["status", "watch", "record", "replay", "check", "estimate", "explain-oom", "run"]
+COMMANDS = ["status", "watch", "record", "replay", "check", "estimate", "explain-oom", "recover", "run"]
 
 FULL_AT = """
 title = "GPUs that stand still"

@@ -60,6 +60,39 @@ MonitorConfig paced(Duration interval) {
 
 // ---- stepping on a virtual clock
 
+TEST(MemoryMonitorStep, TheBuiltInTerminateRungRunsWhereItIsEnabled) {
+  MonitorConfig config;
+  config.terminate.enabled = true;
+  Rig<VirtualClock> rig(config, 1);
+  rig.source->set_used(0, 23_GiB + 512_MiB);
+  const auto decisions = rig.monitor->step().decisions;
+  ASSERT_EQ(decisions.size(), 1U);
+  ASSERT_EQ(decisions.front().rungs.size(), 1U);
+  EXPECT_EQ(decisions.front().rungs.front().strategy, RecoveryStrategy::Terminate);
+  EXPECT_THAT(decisions.front().rungs.front().detail, HasSubstr("dry run; would end nobody"));
+  EXPECT_EQ(decisions.front().rungs.front().outcome, RungOutcome::FreedNothing);
+  rig.monitor->unlock_terminate(0);
+}
+
+TEST(MemoryMonitorStep, TheBuiltInTerminateRungIsOffAsItComes) {
+  Rig<VirtualClock> rig({}, 1);
+  rig.source->set_used(0, 23_GiB + 512_MiB);
+  EXPECT_EQ(rig.monitor->step().decisions.front().end, DecisionEnd::NoRungs);
+  rig.monitor->unlock_terminate(0);
+}
+
+TEST(MemoryMonitorThreads, ThePortMeasuresWhileItRunsAndOutlivesIt) {
+  std::shared_ptr<MemoryPort> port;
+  {
+    Rig<SystemClock> rig(paced(10ms), 1);
+    port = rig.monitor->port();
+    EXPECT_EQ(port->measure(0, ReadDetail::Memory).reason, "the monitor does not run");
+    rig.monitor->start();
+    EXPECT_EQ(port->measure(0, ReadDetail::Memory).memory->used, 1_GiB);
+  }
+  EXPECT_FALSE(port->measure(0, ReadDetail::Memory).ok());
+}
+
 TEST(MemoryMonitorStep, ReadsRemembersAndForecasts) {
   Rig<VirtualClock> rig;
   for (int second = 0; second < 20; ++second) {

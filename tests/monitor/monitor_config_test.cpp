@@ -8,15 +8,17 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
+template <typename Change>
+std::string complaint(Change change) {
+  MonitorConfig config;
+  change(config);
+  const auto valid = config.validate();
+  return valid ? "valid" : valid.error().message();
+}
+
 TEST(MonitorConfig, IsValidAsItComes) { EXPECT_TRUE(MonitorConfig{}.validate()); }
 
 TEST(MonitorConfig, NamesTheSettingThatMakesNoSense) {
-  const auto complaint = [](auto change) {
-    MonitorConfig config;
-    change(config);
-    const auto valid = config.validate();
-    return valid ? std::string("valid") : valid.error().message();
-  };
   EXPECT_THAT(complaint([](auto& c) { c.polling.shortest = 0s; }), HasSubstr("polling.shortest is 0 ms"));
   EXPECT_THAT(complaint([](auto& c) { c.polling.usual = 10s; }), HasSubstr("usual 10 s, longest 5 s"));
   EXPECT_THAT(complaint([](auto& c) { c.polling.processes = 1ms; }), HasSubstr("polling.processes"));
@@ -24,6 +26,32 @@ TEST(MonitorConfig, NamesTheSettingThatMakesNoSense) {
   EXPECT_THAT(complaint([](auto& c) { c.capacity = 0; }), HasSubstr("capacity"));
   EXPECT_THAT(complaint([](auto& c) { c.thresholds.warning.percent = 99; }), HasSubstr("warning"));
   EXPECT_THAT(complaint([](auto& c) { c.ladder.target_percent = 0; }), HasSubstr("target_percent"));
+}
+
+TEST(MonitorConfig, TheTerminateRungGetsTheTimeThatItNeeds) {
+  MonitorConfig config;
+  const auto limit = [&] { return config.complete_ladder().time_limit_of(RecoveryStrategy::Terminate); };
+  EXPECT_EQ(limit(), config.ladder.rung_time_limit) << "it is off";
+  config.terminate.enabled = true;
+  EXPECT_EQ(limit(), 2 * config.terminate.longest_victim());
+  config.ladder.limits[RecoveryStrategy::Terminate].time_limit = 5min;
+  EXPECT_EQ(limit(), 5min);
+  EXPECT_TRUE(config.validate());
+}
+
+TEST(MonitorConfig, RefusesATerminateThatWouldBeCutShortOrGoUnmeasured) {
+  const auto on = [](auto& c) { c.terminate.enabled = true; };
+  EXPECT_THAT(complaint([&](auto& c) {
+                on(c);
+                c.ladder.limits[RecoveryStrategy::Terminate].time_limit = 10s;
+              }),
+              HasSubstr("ladder.terminate.time_limit is 10 s; one victim may take 1 min 07 s"));
+  EXPECT_THAT(complaint([&](auto& c) {
+                on(c);
+                c.ladder.verification = Verification::Callback;
+              }),
+              HasSubstr("terminate.enabled"));
+  EXPECT_THAT(complaint([](auto& c) { c.terminate.wait = 31s; }), HasSubstr("terminate.wait"));
 }
 
 TEST(PollingConfig, FixedKeepsOnePace) {

@@ -84,13 +84,18 @@ struct Process {
   std::string arguments = {};  ///< With their NULs, as cmdline has them.
   std::string cgroup = "/user.slice";
   std::vector<pid_t> namespaced_pids = {};  ///< Empty: the PID alone.
+  unsigned flags = 0x00400000;
+  int nice = 0;
 };
 
 /// `stat` as the kernel writes it: 52 fields, of which those that we do not read hold their own numbers.
 inline std::string stat_text(const Process& process) {
   auto text = fmt::format("{} ({}) {} {} {}", process.pid, process.name, process.state, process.parent, process.group);
   for (int field = 6; field <= 52; ++field) {
-    text += field == 22 ? fmt::format(" {}", process.start_ticks) : fmt::format(" {}", field);
+    text += " " + (field == 9    ? std::to_string(process.flags)
+                   : field == 19 ? std::to_string(process.nice)
+                   : field == 22 ? std::to_string(process.start_ticks)
+                                 : std::to_string(field));
   }
   return text + "\n";
 }

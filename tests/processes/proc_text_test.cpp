@@ -25,6 +25,24 @@ TEST(ParseStat, ReadsIdentityNameStateParentAndGroup) {
   EXPECT_EQ(stat->start_ticks, 123'456'789'012U);
 }
 
+TEST(ParseStat, ReadsPriorityAndKernelThreads) {
+  EXPECT_EQ(parse_stat(fixture::stat_text({.nice = -5}))->nice, -5);
+  EXPECT_FALSE(parse_stat(fixture::stat_text({}))->is_kernel_thread);
+  EXPECT_TRUE(parse_stat(fixture::stat_text({.flags = 0x00208040}))->is_kernel_thread);
+}
+
+TEST(ParseStatus, ReadsCapabilities) {
+  EXPECT_EQ(parse_status("Uid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\n")->effective_capabilities, 0x1ffffffffffU);
+  EXPECT_EQ(parse_status("Uid:\t0\t0\t0\t0\n")->effective_capabilities, 0U);
+  EXPECT_EQ(parse_status("Uid:\t0\t0\t0\t0\nCapEff:\tmany\n")->effective_capabilities, 0U);
+}
+
+TEST(ParseNumber, ReadsAFileOfOneNumber) {
+  EXPECT_EQ(*parse_number("-1000\n"), -1000);
+  EXPECT_FALSE(parse_number("")) << "nothing";
+  EXPECT_THAT(parse_number("1 2\n").error().message(), HasSubstr("one number"));
+}
+
 TEST(ParseStat, SurvivesNamesThatLookLikeTheRestOfTheLine) {
   for (const auto& name : {"a b"s, "(sd-pam)"s, ") Z 1 ("s, "x\n) Z 1 1"s, ""s, " "s, "("s, ")"s, ") R"s}) {
     const auto stat = parse_stat(fixture::stat_text({.pid = 42, .parent = 7, .name = name, .start_ticks = 5}));

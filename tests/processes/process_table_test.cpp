@@ -58,6 +58,23 @@ TEST(ProcessTable, MakesDoWithWhatOldKernelsTell) {
   EXPECT_THAT(info->namespaced_pids, ElementsAre(42));
 }
 
+TEST(ProcessTable, ReadsWhatDecidesOverPriority) {
+  const TemporaryTree tree{directory("proc", {process({.pid = 42, .nice = 10})})};
+  tree.add(file("proc/42/oom_score_adj", "300\n"));
+  const auto info = ProcessTable(tree.root()).read(42);
+  ASSERT_TRUE(info) << info.error().describe();
+  EXPECT_EQ(info->nice, 10);
+  EXPECT_EQ(info->oom_score_adjustment, 300);
+  EXPECT_FALSE(info->is_kernel_thread);
+}
+
+TEST(ProcessTable, TellsThePidNamespaceAlone) {
+  const TemporaryTree tree{directory("proc", {process({.pid = 42}), directory("43")})};
+  EXPECT_EQ(ProcessTable(tree.root()).pid_namespace(42), 4026531836U);
+  EXPECT_EQ(ProcessTable(tree.root()).pid_namespace(43), std::nullopt);
+  EXPECT_EQ(ProcessTable(tree.root()).pid_namespace(44), std::nullopt);
+}
+
 TEST(ProcessTable, BriefNeedsOneFileOnly) {
   const TemporaryTree tree{directory(
       "proc",

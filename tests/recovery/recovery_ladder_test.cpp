@@ -239,6 +239,8 @@ TEST_F(RecoveryLadderTest, IsDueByAForecastWhereThereIsARung) {
   RecoveryLadder ladder({});
   EXPECT_FALSE(ladder.is_due(foreseen_evidence(12_GiB, 10s), {})) << "nobody to call";
   EXPECT_TRUE(ladder.is_due(foreseen_evidence(12_GiB, 10s, {}, Provenance::Replayed), {})) << "a dry run calls nobody";
+  ladder.register_strategy(Terminate, freeing(1_GiB));
+  EXPECT_FALSE(ladder.is_due(foreseen_evidence(12_GiB, 10s), {})) << "a forecast terminates nothing";
   ladder.register_strategy(ClearCache, freeing(1_GiB));
   EXPECT_TRUE(ladder.is_due(foreseen_evidence(12_GiB, 10s), {}));
   (void)climb(ladder, foreseen_evidence(12_GiB, 10s));

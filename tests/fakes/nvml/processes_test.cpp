@@ -1,4 +1,5 @@
 #include "fakes/nvml/client.h"
+#include "processes/idle_child.h"
 
 namespace nvml_fake {
 namespace {
@@ -149,6 +150,29 @@ TEST(ProcessName, IsKnownOfThoseThatRun) {
   EXPECT_EQ(client.call("nvmlSystemGetProcessName", 42U, name, 16U), kSuccess);
   EXPECT_STREQ(name, "train");
   EXPECT_EQ(client.call("nvmlSystemGetProcessName", 99U, name, 16U), kNotFound);
+}
+
+TEST(RealProcesses, GiveTheirMemoryBackWhenTheyEnd) {
+  dualgpuopt::memory::IdleChild child("holder");
+  const auto scenario =
+      "[[gpu]]\n[[gpu.process]]\nreal = true\nlingers = \"2s\"\npid = " + std::to_string(child.pid()) +
+      "\nmotion = [{kind = \"step\", amount = 5000}]\n";
+  const Client client(scenario);
+  const auto gpu = client.gpu(0);
+  EXPECT_EQ(client.used(gpu), 5000U);
+  child.kill();
+  client.clock.advance(std::chrono::seconds(1));
+  EXPECT_EQ(client.used(gpu), 5000U) << "a zombie's lingers";
+  EXPECT_EQ(client.compute(gpu).size(), 1U);
+  client.clock.advance(std::chrono::seconds(2));
+  EXPECT_EQ(client.used(gpu), 0U);
+  EXPECT_EQ(client.compute(gpu).size(), 0U);
+}
+
+TEST(RealProcesses, AreNotThereWhereThisMachineHasNone) {
+  const Client client(
+      "[[gpu]]\n[[gpu.process]]\nreal = true\npid = 4194303\nmotion = [{kind = \"step\", amount = 5000}]\n");
+  EXPECT_EQ(client.used(client.gpu(0)), 0U);
 }
 
 }  // namespace

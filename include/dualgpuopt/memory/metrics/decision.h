@@ -33,8 +33,9 @@ enum class RungOutcome { WouldRun, Skipped, Freed, FreedNothing, Failed, TimedOu
 /// Whether the rung was called, or found busy: not WouldRun or Skipped.
 [[nodiscard]] bool was_tried(RungOutcome outcome);
 
-/// What started a climb: the measured level, or exhaustion foreseen sooner than recovery takes.
-enum class ClimbCause { Level, Forecast };
+/// What started a climb: the measured level, exhaustion foreseen sooner than recovery takes, or somebody who asked for
+/// it.
+enum class ClimbCause { Level, Forecast, Request };
 [[nodiscard]] std::string_view to_string(ClimbCause cause);
 
 /// One thing that a rung could choose, such as a process or a module, and why it did or did not.

@@ -8,6 +8,7 @@
 
 #include "dualgpuopt/memory/alerts/dispatcher.h"
 #include "dualgpuopt/memory/metrics/history.h"
+#include "dualgpuopt/memory/metrics/memory_port.h"
 #include "dualgpuopt/memory/monitor/monitor_config.h"
 #include "dualgpuopt/memory/monitor/snapshot_board.h"
 #include "dualgpuopt/memory/recovery/strategy.h"
@@ -89,6 +90,13 @@ class MemoryMonitor {
   /// From now on process lists are read at least this often, and memory with them, however the configured pace adapts:
   /// for whoever judges by them. A list costs the driver milliseconds; Duration::max() takes it back.
   void set_process_interval(Duration interval);
+  /// After a victim of the built-in Terminate rung kept its memory nothing more is ended on that device. This allows it
+  /// again, once somebody has looked.
+  void unlock_terminate(int gpu);
+
+  /// Fresh measurements while it runs, and in callbacks of step(); unavailable otherwise. May be kept beyond the
+  /// monitor.
+  [[nodiscard]] std::shared_ptr<MemoryPort> port() const;
 
   /// The past of a device; empty for an unknown one.
   [[nodiscard]] std::vector<HistoryPoint> history(int gpu, HistoryTier tier, MonoTime since = MonoTime::min()) const;

@@ -6,6 +6,7 @@
 
 #include "dualgpuopt/memory/alerts/thresholds.h"
 #include "dualgpuopt/memory/recovery/ladder.h"
+#include "dualgpuopt/memory/recovery/terminate_policy.h"
 
 namespace dualgpuopt::memory {
 
@@ -34,6 +35,9 @@ struct MonitorConfig {
   PollingConfig polling;
   AlertThresholds thresholds;
   LadderConfig ladder;
+  /// The built-in strategy of the Terminate rung. Where it is enabled, and `ladder` gives that rung no time limit of
+  /// its own, the rung has enough for two victims. It needs Verification::Measured.
+  TerminatePolicy terminate = {};
   Duration horizon = std::chrono::seconds(60);  ///< Of every forecast's risk.
   DispatchOrder dispatch = DispatchOrder::Independent;
   /// Takes the place of every device's own total, for trying policies over recordings. Not for driver sources.
@@ -41,6 +45,9 @@ struct MonitorConfig {
 
   /// InvalidArgument with the setting, its value and what it must be.
   [[nodiscard]] Result<void> validate() const;
+
+  /// `ladder` with the time limit that `terminate` makes necessary.
+  [[nodiscard]] LadderConfig complete_ladder() const;
 };
 
 }  // namespace dualgpuopt::memory

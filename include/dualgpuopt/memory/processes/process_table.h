@@ -36,6 +36,9 @@ struct ProcessInfo {
   std::string cgroup;                          ///< Path in the unified hierarchy; empty if there is none.
   std::optional<std::uint64_t> pid_namespace;  ///< Inode; empty if we may not look.
   std::vector<pid_t> namespaced_pids;          ///< The PID in each nested namespace, ours first; never empty.
+  bool is_kernel_thread = false;
+  int nice = 0;                  ///< From -20 to 19, the least favoured.
+  int oom_score_adjustment = 0;  ///< From -1000 (never chosen by the kernel's own killer) to 1000.
 };
 
 /// Reads processes under an injected root. Stateless and thread-safe; every call looks afresh.
@@ -59,6 +62,9 @@ class ProcessTable {
     pid_t group = 0;  ///< Process group.
   };
   [[nodiscard]] Result<Brief> read_brief(pid_t pid) const;
+
+  /// The inode of a process's PID namespace; empty if it is gone or we may not look.
+  [[nodiscard]] std::optional<std::uint64_t> pid_namespace(pid_t pid) const;
 
   /// All PIDs, ascending.
   [[nodiscard]] std::vector<pid_t> pids() const;

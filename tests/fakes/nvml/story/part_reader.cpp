@@ -77,7 +77,7 @@ Lists read_lists(const StoryTable& table) {
 }
 
 Process read_process(const StoryTable& table, const std::string& title) {
-  table.allow_only({"pid", "name", "lists", "start", "stop", "motion", "memory"});
+  table.allow_only({"pid", "name", "lists", "start", "stop", "motion", "memory", "real", "lingers"});
   table.require("pid", "a whole number, as in 4711");
   Process process;
   process.pid = table.number("pid", 0).value_or(0);
@@ -85,6 +85,9 @@ Process read_process(const StoryTable& table, const std::string& title) {
   process.lists = read_lists(table);
   process.span = read_span(table);
   process.memory = table.truth("memory").value_or(true) ? MemoryKnown::Yes : MemoryKnown::No;
+  process.real = table.truth("real").value_or(false);
+  process.lingers = table.duration("lingers").value_or(Duration{});
+  if (table.has("lingers") && !process.real) table.refuse("lingers", "expected real = true with it");
   process.motions = read_motions(table, title);
   return process;
 }

@@ -45,6 +45,8 @@ struct Process {
   Span span;
   MemoryKnown memory = MemoryKnown::Yes;
   std::vector<Motion> motions;
+  bool real = false;   ///< It is there while this machine has a process of that PID,
+  Duration lingers{};  ///< and its memory for so long after that one's end.
 };
 
 /// A GPU's used bytes, as recorded from one time on.

@@ -112,15 +112,24 @@ Duration Story::elapsed(const Place& place, Duration now) {
   return place.instance != nullptr ? now - place.instance->span.start : now;
 }
 
-PartUse Story::use_of(const Place& place, Duration now) const {
+/// What the live control says, and that processes of this machine have ended.
+PartOverride Story::overrides_of(const Place& place, Duration now) {
+  auto overrides = live_ ? live_->overrides_of(place.target) : PartOverride{};
+  for (const auto& process : place.part->processes) {
+    if (process.real && real_.is_gone(process, now)) overrides.processes[process.pid].gone = true;
+  }
+  return overrides;
+}
+
+PartUse Story::use_of(const Place& place, Duration now) {
   if (find_fault(FaultKind::SameHandle, place, now) != nullptr) return {};
   const auto slot = place.target.slot ? std::uint64_t{*place.target.slot} + 1 : 0;
   const NoiseKey key{scenario_.seed, slot, *place.target.gpu, 0, 0};
-  return measure(*place.part, elapsed(place, now), key, live_ ? live_->overrides_of(place.target) : untouched_);
+  return measure(*place.part, elapsed(place, now), key, overrides_of(place, now));
 }
 
 /// A GPU's own processes, and with them those of its instances.
-void Story::fill_gpu(NvmlFakeState& state, unsigned index, Duration now) const {
+void Story::fill_gpu(NvmlFakeState& state, unsigned index, Duration now) {
   auto& device = state.devices[index];
   auto use = use_of(places_[index], now);
   write_processes(use, kNoInstance, kNoInstance, device);

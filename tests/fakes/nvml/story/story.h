@@ -3,6 +3,7 @@
 
 #include "fakes/nvml/story/faults.h"
 #include "fakes/nvml/story/live.h"
+#include "fakes/nvml/story/real_processes.h"
 #include "fakes/nvml/story/scenario.h"
 
 namespace nvml_fake {
@@ -50,15 +51,16 @@ class Story {
   [[nodiscard]] const Gpu& gpu_of(const Place& place) const { return scenario_.gpus[*place.target.gpu]; }
   [[nodiscard]] const Fault* find_fault(FaultKind kind, const Place& place, Duration now) const;
   [[nodiscard]] static Duration elapsed(const Place& place, Duration now);
-  [[nodiscard]] PartUse use_of(const Place& place, Duration now) const;
-  void fill_gpu(NvmlFakeState& state, unsigned device, Duration now) const;
+  [[nodiscard]] PartOverride overrides_of(const Place& place, Duration now);
+  [[nodiscard]] PartUse use_of(const Place& place, Duration now);
+  void fill_gpu(NvmlFakeState& state, unsigned device, Duration now);
   void fill_accounts(NvmlFakeDevice& device, const Place& place, Duration now, unsigned long long wall_origin_us) const;
   void set_instances(NvmlFakeState& state, Duration now) const;
   void emit_events(NvmlFakeState& state, Duration now);
 
   Scenario scenario_;
   std::optional<LiveControl> live_;
-  PartOverride untouched_;
+  RealProcesses real_;
   Faults faults_;
   std::vector<Place> places_;  ///< By index into the state's devices.
   std::vector<PlannedEvent> events_;
