@@ -76,9 +76,9 @@ Result<Bytes> read_droppable(const path& file) {
 
 /// Empty where that cgroup has no limit.
 Result<std::optional<Bytes>> read_left(const path& cgroup) {
-  const auto limit = read_amount(cgroup / "memory.max");
+  auto limit = read_amount(cgroup / "memory.max");
   if (!limit || !*limit) return limit;
-  const auto current = read_amount(cgroup / "memory.current");
+  auto current = read_amount(cgroup / "memory.current");
   if (!current) return current;
   const auto droppable = read_droppable(cgroup / "memory.stat");
   if (!droppable) return fail(droppable.error());

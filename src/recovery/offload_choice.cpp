@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 #include <tuple>
 
 namespace dualgpuopt::memory {
@@ -21,10 +22,10 @@ std::string worth_of(const OffloadItem& item, MonoTime now) {
 
 /// Gives chosen items up again where the rest suffices, from the most valuable on.
 void leave_out_needless(std::vector<const OffloadItem*>& chosen, Bytes& bytes, Bytes bytes_to_free) {
-  for (auto item = chosen.rbegin(); item != chosen.rend(); ++item) {
-    if (bytes - (*item)->bytes < bytes_to_free) continue;
-    bytes -= (*item)->bytes;
-    *item = nullptr;
+  for (auto& item : std::views::reverse(chosen)) {
+    if (bytes - item->bytes < bytes_to_free) continue;
+    bytes -= item->bytes;
+    item = nullptr;
   }
   std::erase(chosen, nullptr);
 }

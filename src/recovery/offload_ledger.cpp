@@ -57,6 +57,7 @@ std::vector<OffloadId> OffloadLedger::on_gpu(int gpu) const {
 
 std::vector<OffloadId> OffloadLedger::all() const {
   std::vector<OffloadId> ids;
+  ids.reserve(entries_.size());
   for (const auto& [id, entry] : entries_) ids.push_back(id);
   return ids;
 }
