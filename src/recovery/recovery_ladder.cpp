@@ -34,10 +34,11 @@ bool RecoveryLadder::is_due(const ClimbEvidence& evidence, MonoTime now) const {
 
 bool RecoveryLadder::every_rung_rests(int gpu, MonoTime now) const {
   const auto resting = budget_.resting(gpu, now);
-  return !resting.empty() && std::all_of(config_.rungs.begin(), config_.rungs.end(), [&](auto rung) {
+  for (const auto rung : config_.rungs) {
     const auto found = strategies_.find(rung);
-    return found == strategies_.end() || !found->second || resting.contains(rung);
-  });
+    if (found != strategies_.end() && found->second && !resting.contains(rung)) return false;
+  }
+  return !resting.empty();
 }
 
 RestingRungs RecoveryLadder::resting(int gpu, MonoTime now) const {
