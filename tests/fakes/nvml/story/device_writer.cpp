@@ -52,12 +52,12 @@ void write_instance(const Instance& instance, const Gpu& gpu, NvmlFakeDevice& de
 void clear_processes(NvmlFakeDevice& device) { device.compute.count = device.graphics.count = device.mps.count = 0; }
 
 void write_processes(const PartUse& use, unsigned gpu_instance, unsigned compute_instance, NvmlFakeDevice& device) {
-  for (const auto& [process, used] : use.holdings) {
-    const auto told = process->memory == MemoryKnown::Yes ? used : kNotAvailable;
-    const NvmlFakeProcess entry{process->pid, told, gpu_instance, compute_instance};
-    if (process->lists.compute) append(entry, device.compute);
-    if (process->lists.graphics) append(entry, device.graphics);
-    if (process->lists.mps) append(entry, device.mps);
+  for (const auto& holding : use.holdings) {
+    const auto told = holding.memory == MemoryKnown::Yes ? holding.used : kNotAvailable;
+    const NvmlFakeProcess entry{holding.pid, told, gpu_instance, compute_instance};
+    if (holding.lists.compute) append(entry, device.compute);
+    if (holding.lists.graphics) append(entry, device.graphics);
+    if (holding.lists.mps) append(entry, device.mps);
   }
 }
 

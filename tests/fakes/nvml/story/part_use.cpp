@@ -35,6 +35,8 @@ bool is_known(const Part& part, unsigned pid) {
                      [&](const Process& process) { return process.pid == pid; });
 }
 
+Holding holding_of(const Process& process, Bytes used) { return {process.pid, process.lists, process.memory, used}; }
+
 /// The processes that run, each cut to what those before it leave of `available`.
 std::vector<Holding> holdings_of(const Part& part, Duration now, NoiseKey key, const PartOverride& live,
                                  Bytes available) {
@@ -43,14 +45,14 @@ std::vector<Holding> holdings_of(const Part& part, Duration now, NoiseKey key, c
     const auto told = override_of(live, process.pid);
     if (process.span.contains(now) && !told.gone) {
       const auto wanted = told.used.value_or(sum_of(process.motions, now - process.span.start, key, available));
-      holdings.push_back({&process, std::min(wanted, available)});
+      holdings.push_back(holding_of(process, std::min(wanted, available)));
       available -= holdings.back().used;
     }
     ++key.process;
   }
   for (const auto& [pid, told] : live.processes) {
     if (!told.used || is_known(part, pid)) continue;
-    holdings.push_back({&told.newcomer, std::min(*told.used, available)});
+    holdings.push_back(holding_of(told.newcomer, std::min(*told.used, available)));
     available -= holdings.back().used;
   }
   return holdings;

@@ -23,9 +23,11 @@ struct PartOverride {
   std::map<unsigned, ProcessOverride> processes;  ///< By PID.
 };
 
-/// A process that runs.
+/// A process that runs, as the driver lists it.
 struct Holding {
-  const Process* process = nullptr;
+  unsigned pid = 0;
+  Lists lists;
+  MemoryKnown memory = MemoryKnown::Yes;
   Bytes used = 0;
 };
 
