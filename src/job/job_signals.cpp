@@ -16,6 +16,13 @@ timespec to_timespec(Duration duration) {
   return {seconds.count(), (duration - seconds).count()};
 }
 
+sigset_t set_of(int signal) {
+  sigset_t set{};
+  ::sigemptyset(&set);
+  ::sigaddset(&set, signal);
+  return set;
+}
+
 /// As under nohup: the job ignores it as well.
 bool is_ignored(int signal) {
   struct sigaction action {};
@@ -45,6 +52,18 @@ std::optional<int> JobSignals::wait(Duration patience) const {
   const auto timeout = to_timespec(std::max(patience, Duration::zero()));
   const int signal = ::sigtimedwait(&waited_for_, nullptr, &timeout);
   return signal > 0 ? std::optional(signal) : std::nullopt;
+}
+
+bool JobSignals::take(int signal) const {
+  const auto only = set_of(signal);
+  const timespec at_once{};
+  return ::sigtimedwait(&only, nullptr, &at_once) == signal;
+}
+
+void JobSignals::let_act(int signal) const {
+  const auto only = set_of(signal);
+  ::pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
+  ::pthread_sigmask(SIG_BLOCK, &only, nullptr);
 }
 
 void JobSignals::restore_in_child() const {

@@ -16,6 +16,10 @@ class JobSignals {
 
   /// The next signal, or none within `patience`.
   [[nodiscard]] std::optional<int> wait(Duration patience) const;
+  /// Whether that signal has come; it is taken.
+  [[nodiscard]] bool take(int signal) const;
+  /// The signal does what it does by default if it has come, and nothing if something took it back before.
+  void let_act(int signal) const;
   /// For a child between fork and exec: everything as this process was started with. Async-signal-safe.
   void restore_in_child() const;
 

@@ -98,24 +98,27 @@ bool Supervisor::take_child(pid_t child, int code, int status) {
 }
 
 /// As its shell would have seen the command stop, it sees us stop. A job that only wants the keyboard gets it, where
-/// that is ours to give; one that nobody could wake up again goes on. SIGSTOP was somebody's own will.
+/// that is ours to give; one that nobody could wake up again goes on, and so does one that we were continued for
+/// before we saw it stop. SIGSTOP was somebody's own will.
 void Supervisor::follow_stop(int signal) {
   const bool wants_terminal = signal == SIGTTIN || signal == SIGTTOU;
   const bool may_have_it = wants_terminal && parts_.terminal.is_ours();
   if (may_have_it) parts_.terminal.give_to(job_);
   if (may_have_it || (signal == SIGTSTP && is_orphaned())) {
     ::kill(-job_, SIGCONT);
+  } else if (parts_.signals.take(SIGCONT)) {
+    go_on();
   } else if (wants_terminal || signal == SIGTSTP) {
     stop_with_job();
   }
 }
 
-/// With all of our own group, as a script would stop with the command it runs. What continues us also takes away the
-/// SIGTSTP that is waiting for us then.
+/// With all of our own group, as a script would stop with the command it runs. Whoever continues the group before we
+/// stop takes our SIGTSTP back with it.
 void Supervisor::stop_with_job() {
   parts_.terminal.take_back_from(job_);
   ::kill(0, SIGTSTP);
-  ::kill(::getpid(), SIGSTOP);
+  parts_.signals.let_act(SIGTSTP);
 }
 
 void Supervisor::go_on() {

@@ -43,6 +43,10 @@ def alive(pid):
         return False
 
 
+def is_stopped(pid):
+    return "\nState:\tT" in pathlib.Path(f"/proc/{pid}/status").read_text()
+
+
 class Run(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -271,6 +275,22 @@ class OnATerminal(Run):
         self.expect("Stopped")
         (self.folder / "go").touch()
         self.type("fg\n")
+        self.expect("went on")
+        self.expect("exited with code 0")
+
+    def test_continued_before_it_saw_its_command_stop_it_does_not_stop_again(self):
+        script = self.folder / "script.sh"
+        wait = f"until [ -e {self.folder}/go ]; do read -t 0.05 _ <> {self.folder}/never; done"
+        script.write_text(f"{GPUMEM} run -- bash -c 'echo pids $PPID $$ .; {wait}; echo went on'\n")
+        self.shell()
+        self.type(f"bash {script}\n")
+        supervisor, leader = map(int, self.expect(r"pids (\d+) (\d+) \.").groups())
+        os.kill(supervisor, signal.SIGSTOP)
+        self.until(lambda: is_stopped(supervisor), "gpumem sees nothing")
+        os.killpg(leader, signal.SIGTSTP)
+        self.until(lambda: is_stopped(leader), "the command has stopped")
+        os.kill(supervisor, signal.SIGCONT)
+        (self.folder / "go").touch()
         self.expect("went on")
         self.expect("exited with code 0")
 

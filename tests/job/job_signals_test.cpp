@@ -20,6 +20,40 @@ TEST(JobSignals, WaitForWhatComes) {
             0);
 }
 
+TEST(JobSignals, OneIsTakenBeforeItsTurn) {
+  EXPECT_EQ(exit_code_in_child([] {
+              const JobSignals signals;
+              if (signals.take(SIGTERM)) return 1;
+              ::kill(::getpid(), SIGINT);
+              ::kill(::getpid(), SIGTERM);
+              if (!signals.take(SIGTERM) || signals.take(SIGTERM)) return 2;
+              return signals.wait(10s) == SIGINT ? 0 : 3;
+            }),
+            0);
+}
+
+TEST(JobSignals, OneThatHasComeActsWhenItMay) {
+  EXPECT_EQ(exit_code_in_child([] {
+              const JobSignals signals;
+              signals.let_act(SIGTERM);
+              ::kill(::getpid(), SIGTERM);
+              signals.let_act(SIGTERM);
+              return 1;
+            }),
+            128 + SIGTERM);
+}
+
+TEST(JobSignals, AStopIsTakenBackByWhatContinues) {
+  EXPECT_EQ(exit_code_in_child([] {
+              const JobSignals signals;
+              ::kill(::getpid(), SIGTSTP);
+              ::kill(::getpid(), SIGCONT);
+              signals.let_act(SIGTSTP);
+              return signals.take(SIGCONT) ? 0 : 1;
+            }),
+            0);
+}
+
 TEST(JobSignals, AreAsBeforeInAChild) {
   EXPECT_EQ(exit_code_in_child([] {
               const JobSignals signals;
