@@ -5,11 +5,9 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
-#include <stdexcept>
-
-#include "dualgpuopt/memory/models/estimate.h"
 #include "dualgpuopt/memory/oom/oom_report.h"
 #include "dualgpuopt/memory/oom/oom_scanner.h"
+#include "dualgpuopt/memory/profiles/any_estimate.h"
 #include "outside.h"
 
 namespace nb = nanobind;
@@ -27,20 +25,15 @@ std::vector<std::string> explain_oom(std::string_view text) {
   return lines;
 }
 
-Result<std::string> answer(const std::string& runtime, const EstimateRequest& request) {
+Result<std::string> answer(const EstimateQuestion& question) {
   const Outside outside;
-  const auto as_json = [](const auto& estimate) { return to_json(estimate); };
-  if (runtime == "llama.cpp") return estimate_llamacpp(request).map(as_json);
-  if (runtime == "vllm") return estimate_vllm(request).map(as_json);
-  if (runtime == "transformers") return estimate_transformers(request).map(as_json);
-  if (runtime == "training") return estimate_training(request).map(as_json);
-  return fail(ErrorCode::InvalidArgument,
-              "runtime: \"" + runtime + "\" is not known; expected llama.cpp, vllm, transformers or training");
+  return estimate_any(question).map(
+      [](const AnyEstimate& any) { return std::visit([](const auto& estimate) { return to_json(estimate); }, any); });
 }
 
 /// (JSON or None, whether a file is missing, why there is none).
-nb::tuple estimate(const std::string& runtime, const EstimateRequest& request) {
-  const auto text = answer(runtime, request);
+nb::tuple estimate(const std::string& runtime, const EstimateRequest& request, nb::bytes profiles) {
+  const auto text = answer({request, runtime, std::string(profiles.c_str(), profiles.size())});
   if (text) return nb::make_tuple(*text, false, "");
   return nb::make_tuple(nb::none(), text.error().code() == ErrorCode::NotFound, text.error().describe());
 }
@@ -89,7 +82,7 @@ void bind_request(nb::module_& module) {
 void bind_estimates(nb::module_& module) {
   module.def("explain_oom", &explain_oom, "text"_a);
   bind_request(module);
-  module.def("estimate", &estimate, "runtime"_a, "request"_a);
+  module.def("estimate", &estimate, "runtime"_a, "request"_a, "profiles"_a);
 }
 
 }  // namespace dualgpuopt::memory::python

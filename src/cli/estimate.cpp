@@ -1,12 +1,7 @@
-#include <fmt/format.h>
-
-#include <filesystem>
-
 #include "cli/command.h"
 #include "cli/estimate_table.h"
 #include "cli/free_gpus.h"
-#include "dualgpuopt/memory/models/estimate.h"
-#include "dualgpuopt/memory/profiles/profile_estimate.h"
+#include "dualgpuopt/memory/profiles/any_estimate.h"
 
 namespace dualgpuopt::memory::cli {
 namespace {
@@ -22,35 +17,10 @@ struct EstimateOptions {
   bool json = false;
 };
 
-/// The answer as it is shown.
-template <typename Estimate>
-Result<std::string> shown(const Result<Estimate>& estimate, bool json) {
-  if (!estimate) return fail(estimate.error());
-  return json ? to_json(*estimate) : estimate_table(*estimate);
-}
-
-/// What is no path may be the name of a profile.
-bool names_a_profile(const EstimateRequest& request) {
-  std::error_code code;
-  return !request.model.empty() && request.hparams.empty() && !std::filesystem::exists(request.model, code);
-}
-
-Result<std::string> of_profile(const EstimateRequest& request, const EstimateOptions& options) {
-  const auto profile = find_profile(request.model, options.profiles);
-  if (!profile) return fail(profile.error());
-  if (options.runtime != "llama.cpp") {
-    return fail(ErrorCode::InvalidArgument, fmt::format("--runtime {}: {} is a profile, and those are of no runtime",
-                                                        options.runtime, request.model));
-  }
-  return shown(estimate_profile(*profile, request), options.json);
-}
-
 Result<std::string> answer(const EstimateRequest& request, const EstimateOptions& options) {
-  if (names_a_profile(request)) return of_profile(request, options);
-  if (options.runtime == "vllm") return shown(estimate_vllm(request), options.json);
-  if (options.runtime == "transformers") return shown(estimate_transformers(request), options.json);
-  if (options.runtime == "training") return shown(estimate_training(request), options.json);
-  return shown(estimate_llamacpp(request), options.json);
+  const auto estimate = estimate_any({request, options.runtime, options.profiles});
+  if (!estimate) return fail(estimate.error());
+  return std::visit([&](const auto& one) { return options.json ? to_json(one) : estimate_table(one); }, *estimate);
 }
 
 int print(const Result<std::string>& text) {

@@ -20,7 +20,7 @@ GIB = 1 << 30
 CANNOT_HOLD = 77
 
 VICTIM = """
-import ctypes, signal, sys
+import ctypes, os, signal, sys
 libc = ctypes.CDLL(None)
 NEW_MOUNTS, NEW_USER, PRIVATE = 0x20000, 0x10000000, 0x44000
 if sys.argv[1] != "no-device":
@@ -28,7 +28,7 @@ if sys.argv[1] != "no-device":
     if libc.mount(b"none", b"/", None, PRIVATE, None) or libc.mount(b"tmpfs", b"/dev", b"tmpfs", 0, None): sys.exit(77)
     device = open("/dev/nvidia0", "w")
 signal.signal(signal.SIGTERM, signal.SIG_IGN if sys.argv[1] == "ignores" else signal.SIG_DFL)
-print("ready", flush=True)
+os.write(1, b"ready\\n")
 while True: signal.pause()
 """
 
@@ -200,6 +200,61 @@ class Execute(Machine):
         decision, code = self.decide("80%", "--execute")
         self.assertEqual((code, decision["end"], decision["rungs"]), (0, "nothing_to_do", []))
         self.assert_lives(victim)
+
+
+class AJobOfGpumemRun(Machine):
+    """`gpumem run -- bash` with two processes on the GPU; they are one to be ended, together with their bash."""
+
+    def setUp(self):
+        super().setUp()
+        self.victim(1)  # skips where there can be none
+
+    def job(self, *holdings):
+        script = "".join(f"{sys.executable} -c \"$VICTIM\" complies & echo $!; " for _ in holdings) + "wait"
+        job = subprocess.Popen([GPUMEM, "run", "--", "bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, env=os.environ | {"VICTIM": VICTIM})
+        self.addCleanup(self.end_job, job)
+        lines = [job.stdout.readline().strip() for _ in range(2 * len(holdings))]
+        self.assertEqual(lines.count("ready"), len(holdings), lines)
+        pids = [int(line) for line in lines if line != "ready"]
+        for pid, gib in zip(pids, holdings):
+            self.list_process(pid, gib, "50ms")
+        return job, pids
+
+    @staticmethod
+    def lives(pid):
+        try:
+            return "\nState:\tZ" not in pathlib.Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            return False
+
+    @staticmethod
+    def end_job(job):
+        job.terminate()  # passed on to all of the job
+        job.communicate(timeout=10)
+
+    def config(self, text=""):
+        return super().config('[terminate]\nunit = "group"\n' + text)
+
+    def test_is_ended_as_a_whole(self):
+        job, pids = self.job(5, 4)
+        single = self.victim(8)
+        decision, code = self.decide("50%", "--execute", "--config", self.config())
+        self.assertEqual((code, decision["end"]), (0, "target_reached"), decision)
+        self.assertEqual(decision["freed_bytes"], 9 * GIB)
+        self.assertEqual(len(decision["rungs"]), 1)
+        self.assertEqual(job.wait(timeout=10), 128 + signal.SIGTERM)
+        for pid in pids:
+            self.assertFalse(self.lives(pid))
+        self.assert_lives(single)
+
+    def test_one_protected_member_spares_them_all(self):
+        job, pids = self.job(5, 4)
+        decision, code = self.decide("1GiB", "--execute", "--config", self.config('protect = ["bash"]\n'))
+        self.assertEqual((code, decision["end"]), (1, "ladder_exhausted"), decision)
+        self.assertIsNone(job.poll())
+        for pid in pids:
+            self.assertTrue(self.lives(pid))
 
 
 class Spared(Machine):

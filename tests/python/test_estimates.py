@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from conftest import GIB
+from dualgpuopt.memory import MemoryMonitor
+from dualgpuopt.memory.metrics import Snapshot
 from dualgpuopt.memory.predictor import estimate
 
 LLAMA_3_8B = {
@@ -152,3 +154,73 @@ def test_what_is_wrong_is_named(hparams: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.json").write_text("{}")
     with pytest.raises(ValueError, match=r"empty\.json: the key \"n_embd\" is missing"):
         estimate(hparams=tmp_path / "empty.json")
+
+
+def test_what_is_no_file_names_a_profile() -> None:
+    needed = estimate("llama2-7b", context=1000, parallel=2, gpus=[24 * GIB])
+    assert (needed.runtime, needed.model, needed.devices) == ("profile", "llama2-7b", ())
+    assert needed.profile is not None
+    base, per_batch, per_token, total = needed.profile
+    assert base == 7 * GIB
+    assert total == base + 2 * per_batch + 1000 * per_token
+    assert needed.fits
+    assert needed.limits is not None
+    assert needed.limits.parallel is not None
+    assert needed.limits.gpu_layers is None
+    small = estimate("llama2-7b", context=1000, gpus=[4 * GIB])
+    assert small.fits is False
+    assert small.missing[0] > 3 * GIB
+
+
+def test_a_file_has_more_profiles(tmp_path: Path) -> None:
+    file = tmp_path / "ours.toml"
+    file.write_text('[[profile]]\nname = "ours"\nbase = "1GiB"\nper_batch = 0\nper_token = 0\n')
+    needed = estimate("ours", profiles=file, gpus=[2 * GIB])
+    assert needed.profile == (GIB, 0, 0, GIB)
+    assert needed.limits is not None
+    assert needed.limits.context is not None
+    assert needed.limits.context.amount is None  # tokens cost nothing
+    with pytest.raises(FileNotFoundError, match="nor a profile of that name: there are llama2-7b"):
+        estimate("ours")
+    with pytest.raises(ValueError, match="those are of no runtime"):
+        estimate("llama2-7b", runtime="vllm")
+
+
+def test_takes_what_is_free_from_a_snapshot(hparams: Path) -> None:
+    with MemoryMonitor("sim:demo") as monitor:
+        snapshot = monitor.wait_for_snapshot()
+    free = [device.memory.free for device in snapshot.devices if device.memory]
+    by_sizes = estimate(hparams=hparams, gpus=free)
+    by_snapshot = estimate(hparams=hparams, gpus=snapshot)
+    assert by_snapshot.free_provenance == "simulated"
+    assert by_sizes.free_provenance is None
+    assert by_snapshot._replace(free_provenance=None) == by_sizes
+
+
+def with_device(snapshot: Snapshot, **changes: object) -> Snapshot:
+    first, *others = snapshot.devices
+    return snapshot._replace(devices=(first._replace(**changes), *others))
+
+
+def test_a_snapshot_that_does_not_tell_is_refused(hparams: Path) -> None:
+    with MemoryMonitor("sim:demo") as monitor:
+        snapshot = monitor.wait_for_snapshot()
+    first = snapshot.devices[0]
+    assert first.memory is not None
+    unknown = first.reading._replace(memory=first.memory._replace(free=None))
+    cases = (
+        (with_device(snapshot, status="stale", reason="the driver hangs"), "GPU 0 is stale: the driver hangs"),
+        (with_device(snapshot, reading=unknown), "GPU 0: it is not known what is free"),
+        (snapshot._replace(devices=()), "there is no GPU"),
+    )
+    for told, message in cases:
+        with pytest.raises(ValueError, match=message):
+            estimate(hparams=hparams, gpus=told)
+
+
+def test_a_partitioned_gpu_is_its_instances(hparams: Path) -> None:
+    with MemoryMonitor("sim:demo") as monitor:
+        snapshot = monitor.wait_for_snapshot()
+    partitioned = snapshot.devices[0].device._replace(kind="partitioned")
+    needed = estimate(hparams=hparams, gpus=with_device(snapshot, device=partitioned))
+    assert len(needed.devices) == len(snapshot.devices)  # the other GPUs, and the host

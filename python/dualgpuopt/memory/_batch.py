@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Callable, TypeVar, Union
 
 from . import _core
+from ._answers import StrategyAnswer
 from ._batch_signals import Signals
-from ._caches import Answer, clear_caches
+from ._caches import clear_caches
 from ._chunks import Chunks, let_go_of_frames
 from ._distributed import Agree, each_alone, require_alone
 from ._explanations import explain_in
@@ -257,9 +258,9 @@ class BatchSizeController:
         alerts = monitor.subscribe(AlertLevel.WARNING, self.on_alert)
         watched = weakref.ref(monitor)
 
-        def reduce(request: RecoveryRequest) -> Answer:
+        def reduce(request: RecoveryRequest) -> StrategyAnswer:
             if self._signals.monitor() is not watched():
-                return Answer(False, "this batch is not watched any more")
+                return StrategyAnswer(False, "this batch is not watched any more")
             return self.reduce(request)
 
         def end() -> None:
@@ -277,7 +278,7 @@ class BatchSizeController:
         """
         self._signals.on_alert(alert)
 
-    def reduce(self, target: RecoveryRequest | int, memory_stats: Any = None) -> Answer:
+    def reduce(self, target: RecoveryRequest | int, memory_stats: Any = None) -> StrategyAnswer:
         """The REDUCE_BATCH strategy: takes less, and waits until the loop has come to its next safe point.
 
         Args:
@@ -290,14 +291,14 @@ class BatchSizeController:
 
         Example:
             >>> controller = BatchSizeController(64)
-            >>> controller.reduce(0)
-            (True, '32 at a time from now on')
+            >>> controller.reduce(0).detail
+            '32 at a time from now on'
         """
         request = None if isinstance(target, int) else target
         gpu = target if isinstance(target, int) else target.gpu
         if not self._signals.is_of(gpu):
-            return Answer(False, f"this batch is not on GPU {gpu}")
-        return Answer(*self._shared.reduce(request))
+            return StrategyAnswer(False, f"this batch is not on GPU {gpu}")
+        return StrategyAnswer(*self._shared.reduce(request))
 
     # For the loop ------------------------------------------------------------------------------------------------
 

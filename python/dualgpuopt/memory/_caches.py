@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from . import _core
+from ._answers import StrategyAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,32 +23,6 @@ logger = logging.getLogger("DualGPUOpt.MemoryRecovery")
 
 _REFRESH_S = 2.0
 _BY = {"driver": "by the driver's count", "simulated": "by a simulated count", "replayed": "by a replayed count"}
-
-
-class Answer(tuple[bool, str]):
-    """What a strategy answers: whether it succeeded, and a sentence. True in a condition if it did.
-
-    Example:
-        >>> succeeded, detail = Answer(False, "nothing to give back")
-        >>> bool(Answer(False, "nothing to give back")), succeeded
-        (False, False)
-    """
-
-    def __new__(cls, succeeded: bool, detail: str) -> Answer:
-        return super().__new__(cls, (succeeded, detail))
-
-    def __bool__(self) -> bool:
-        return self[0]
-
-    @property
-    def succeeded(self) -> bool:
-        """By its own word."""
-        return self[0]
-
-    @property
-    def detail(self) -> str:
-        """What was done, or why nothing was."""
-        return self[1]
 
 
 class CacheAction(NamedTuple):
@@ -68,8 +43,8 @@ class CacheAction(NamedTuple):
     detail: str
 
 
-class ClearedCaches(Answer):
-    """What `clear_caches` did: an `Answer` for the ladder, with the particulars.
+class ClearedCaches(StrategyAnswer):
+    """What `clear_caches` did: the answer for the ladder, with the particulars.
 
     Attributes:
         actions: One for each framework that the application has imported, Python's own collector first.
@@ -91,7 +66,6 @@ class ClearedCaches(Answer):
         # What the collector finds lies in every program's memory: it is no sign that a cache was there.
         succeeded = any(action.cleared for action in actions[1:]) or (freed or 0) > 0
         report = super().__new__(cls, succeeded, "; ".join(told))
-        assert isinstance(report, cls)
         report.actions, report.freed = actions, freed
         return report
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Union
 
 from . import _core
+from .metrics import DeviceSnapshot, Snapshot
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -77,11 +79,31 @@ class TrainingNeed(NamedTuple):
     peak: str
 
 
+class ProfileNeed(NamedTuple):
+    """What a profile says, in bytes over all GPUs together.
+
+    Attributes:
+        base: What the model takes by itself.
+        per_batch: Of each sequence.
+        per_token: Of each token.
+        total: Of the batch and context that were asked for.
+
+    Example:
+        >>> estimate("llama2-7b").profile.base == 7 * 1024**3
+        True
+    """
+
+    base: int
+    per_batch: int
+    per_token: int
+    total: int
+
+
 class Limit(NamedTuple):
     """Something as large as it can be on given GPUs.
 
     Attributes:
-        amount: The largest that fits; one step more does not.
+        amount: The largest that fits; one step more does not. None: there is none, as it costs nothing.
         margin: Bytes that are then left on the GPU that has least left; with training on each.
 
     Example:
@@ -89,7 +111,7 @@ class Limit(NamedTuple):
         16384
     """
 
-    amount: int
+    amount: int | None
     margin: int
 
 
@@ -135,22 +157,24 @@ class ModelEstimate(NamedTuple):
     """How much memory a model needs. Provisional: fields may be added.
 
     Attributes:
-        runtime: "llama.cpp", "vllm", "transformers" or "training".
-        architecture: As GGUF calls it.
+        runtime: "llama.cpp", "vllm", "transformers", "training" or "profile".
+        architecture: As GGUF calls it; "" with a profile.
         model: Its name.
         context: Tokens.
         weights_exact: From a table of tensors; False: estimated from dimensions.
-        weights: Bytes of the file; with training and vLLM those on each GPU.
-        kv_cache: Bytes over all devices; with vLLM what is left for it on each GPU; 0 with training.
-        devices: The GPUs in order, then "host"; empty with vLLM and training.
+        weights: Bytes of the file; with training and vLLM those on each GPU; 0 with a profile, which has no parts.
+        kv_cache: Bytes over all devices; with vLLM what is left for it on each GPU; 0 with training and profiles.
+        devices: The GPUs in order, then "host"; empty with vLLM, training and profiles.
         fits: None where the sizes of the GPUs were not given.
         missing: Bytes that are missing on each GPU; with vLLM one number, for one request of the whole context; with
-            training one, for each GPU.
+            training one, for each GPU; with a profile one, for all together.
         remedies: Changes that would each make it fit, in words.
         tokens: That vLLM's cache holds; None with the others.
         training: The parts of training; None with the others.
         limits: What would still fit; None where the sizes of the GPUs were not given.
         placed: Bytes of the tensors that `override_tensor` placed.
+        profile: The parts of a profile; None with a model.
+        free_provenance: Where `gpus` was a snapshot, whose numbers these are: "driver", "simulated" or "replayed".
 
     Example:
         >>> def show(estimate: ModelEstimate) -> None:
@@ -173,6 +197,8 @@ class ModelEstimate(NamedTuple):
     training: TrainingNeed | None = None
     limits: FitLimits | None = None
     placed: int = 0
+    profile: ProfileNeed | None = None
+    free_provenance: str | None = None
 
 
 def _device(record: dict[str, Any]) -> DeviceNeed:
@@ -187,6 +213,12 @@ def _training(record: dict[str, Any]) -> TrainingNeed | None:
     return TrainingNeed(*values)
 
 
+def _profile(record: dict[str, Any]) -> ProfileNeed | None:
+    if record["runtime"] != "profile":
+        return None
+    return ProfileNeed(*(record[f"{name}_bytes"] for name in ProfileNeed._fields))
+
+
 def _limit(record: dict[str, Any] | None, name: str) -> Limit | None:
     return None if record is None else Limit(record[name], record["margin_bytes"])
 
@@ -194,25 +226,25 @@ def _limit(record: dict[str, Any] | None, name: str) -> Limit | None:
 def _limits(record: dict[str, Any] | None) -> FitLimits | None:
     if record is None:
         return None
-    split = record["split"]
+    split = record.get("split")
     return FitLimits(
         _limit(record["context"], "tokens"),
         _limit(record["parallel"], "sequences"),
-        _limit(record["gpu_layers"], "layers"),
+        _limit(record.get("gpu_layers"), "layers"),
         None if split is None else LayerSplit(tuple(split["layers"]), split["margin_bytes"]),
     )
 
 
-def _estimate(record: dict[str, Any]) -> ModelEstimate:
+def _estimate(record: dict[str, Any], free_provenance: str | None) -> ModelEstimate:
     fit = record["fit"] or {"fits": None, "missing_bytes": []}
     missing = fit["missing_bytes"]
     return ModelEstimate(
         record["runtime"],
-        record["architecture"],
+        record.get("architecture", ""),
         record["model"],
         record["context"],
-        record["weights_exact"],
-        record["weights_bytes"],
+        record.get("weights_exact", False),
+        record.get("weights_bytes", 0),
         record.get("kv_cache_bytes", 0),
         tuple(_device(device) for device in record.get("devices", ())),
         fit["fits"],
@@ -222,6 +254,8 @@ def _estimate(record: dict[str, Any]) -> ModelEstimate:
         _training(record),
         _limits(fit.get("limits")),
         record.get("placed_bytes", 0),
+        _profile(record),
+        free_provenance,
     )
 
 
@@ -229,20 +263,21 @@ def estimate(
     model: Path | None = None,
     *,
     hparams: Path | None = None,
+    profiles: Path | None = None,
     runtime: str = "llama.cpp",
     context: int = 0,
     parallel: int = 1,
     ubatch: int = 512,
     kv_type_k: str = "f16",
     kv_type_v: str = "f16",
-    gpus: int | list[int] = 1,
-    split: list[float] | None = None,
+    gpus: int | Sequence[int] | Snapshot = 1,
+    split: Sequence[float] | None = None,
     split_rows: bool = False,
     main_gpu: int = 0,
     gpu_layers: int | None = None,
     cpu_moe: bool = False,
     n_cpu_moe: int = 0,
-    override_tensor: str | list[str] | None = None,
+    override_tensor: str | Sequence[str] | None = None,
     flash_attn: bool = True,
     swa_full: bool = False,
     kv_unified: bool = False,
@@ -264,15 +299,17 @@ def estimate(
     """How much GPU memory a model needs, without reading its weights.
 
     Args:
-        model: A GGUF file (of a split one any part), a folder or file of safetensors, or a config.json.
+        model: A GGUF file (of a split one any part), a folder or file of safetensors, a config.json, or the name of a
+            profile, as in "llama2-7b".
         hparams: Instead: a file of hyper-parameters as a log prints them, as JSON.
+        profiles: A TOML file with more profiles that `model` may name.
         runtime: "llama.cpp", "vllm", "transformers" or "training".
         context: Tokens; 0: what the model was trained for.
         parallel: Sequences side by side; of training the batch on each GPU.
         ubatch: Tokens computed at once.
         kv_type_k: Number format of the keys, as in "q8_0"; vLLM's cache has it too.
         kv_type_v: Number format of the values.
-        gpus: How many, or the bytes that are free on each.
+        gpus: How many, or the bytes that are free on each, or a monitor's snapshot for what is free in it.
         split: Each GPU's share; by what is free if left out.
         split_rows: Matrices are cut over all GPUs instead of layers dealt out.
         main_gpu: The GPU of the cache where rows are split.
@@ -301,7 +338,8 @@ def estimate(
 
     Raises:
         FileNotFoundError: There is no such model.
-        ValueError: The file or an argument makes no sense; the message names it.
+        ValueError: The file or an argument makes no sense, or the snapshot does not tell what is free on each GPU; the
+            message names it.
 
     Example:
         >>> import json, tempfile
@@ -311,11 +349,17 @@ def estimate(
         ...     needed = estimate(hparams=file.name, context=8192)
         >>> needed.kv_cache == 1024**3
         True
+        >>> from dualgpuopt.memory import MemoryMonitor
+        >>> with MemoryMonitor("sim:demo") as monitor:
+        ...     needed = estimate("llama2-7b", gpus=monitor.wait_for_snapshot())
+        >>> needed.fits, needed.free_provenance
+        (True, 'simulated')
     """
-    answer, is_missing, message = _core.estimate(runtime, estimate_request(locals()))
+    request = estimate_request(locals())
+    answer, is_missing, message = _core.estimate(runtime, request, os.fsencode(profiles or ""))
     if answer is None:
         raise FileNotFoundError(message) if is_missing else ValueError(message)
-    return _estimate(json.loads(answer))
+    return _estimate(json.loads(answer), gpus.provenance if isinstance(gpus, Snapshot) else None)
 
 
 def request_with(model: Path | None, options: dict[str, Any]) -> _core.EstimateRequest:
@@ -366,13 +410,37 @@ def _set(request: _core.EstimateRequest, keyword: str, field: str, value: Any) -
         raise TypeError(f"{keyword}: {value!r} is not of the type that estimate takes") from None
 
 
+def _free_on(device: DeviceSnapshot) -> int:
+    """As `gpumem estimate --free` takes it."""
+    name = f"gpus: GPU {device.device.gpu}"
+    if device.status != "ok" or device.memory is None:
+        raise ValueError(f"{name} is {device.status}: {device.reason}")
+    if device.memory.free is None:
+        raise ValueError(f"{name}: it is not known what is free")
+    return device.memory.free
+
+
+def _free_in(snapshot: Snapshot) -> list[int]:
+    """On every GPU but partitioned ones, whose memory is their instances'."""
+    free = [_free_on(device) for device in snapshot.devices if device.device.kind != "partitioned"]
+    if not free:
+        raise ValueError("gpus: there is no GPU in this snapshot")
+    return free
+
+
+def _sizes(gpus: int | Sequence[int] | Snapshot) -> str:
+    if isinstance(gpus, int):
+        return str(gpus)
+    return ",".join(f"{size}B" for size in (_free_in(gpus) if isinstance(gpus, Snapshot) else gpus))
+
+
 def estimate_request(given: dict[str, Any]) -> _core.EstimateRequest:
     """The arguments of `estimate`, by name, as the core takes them."""
-    gpus, split = given["gpus"], given["split"]
+    split = given["split"]
     request = _core.EstimateRequest()
     request.model = os.fspath(given["model"]) if given["model"] is not None else ""
     request.hparams = os.fspath(given["hparams"]) if given["hparams"] is not None else ""
-    request.gpus = str(gpus) if isinstance(gpus, int) else ",".join(f"{size}B" for size in gpus)
+    request.gpus = _sizes(given["gpus"])
     request.split = ",".join(repr(float(share)) for share in split or ())
     overrides = given["override_tensor"]
     _set(request, "override_tensor", "override_tensor", [overrides] if isinstance(overrides, str) else overrides or [])

@@ -10,7 +10,16 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Union
 
-from ._estimates import DeviceNeed, FitLimits, LayerSplit, Limit, ModelEstimate, TrainingNeed, estimate
+from ._estimates import (
+    DeviceNeed,
+    FitLimits,
+    LayerSplit,
+    Limit,
+    ModelEstimate,
+    ProfileNeed,
+    TrainingNeed,
+    estimate,
+)
 from ._lines import Line, fit_line
 from ._memory_profile import FEWEST_RECENT_POINTS, SMALLEST_BATCH, WINDOW_S, MemoryProfile, gpu_of
 from ._profile_files import load_profiles, save_profiles
@@ -30,6 +39,7 @@ __all__ = [
     "Profile",
     "ProfileFit",
     "ProfileLearner",
+    "ProfileNeed",
     "TrainingNeed",
     "estimate",
     "find_optimal_batch",

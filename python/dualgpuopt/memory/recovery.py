@@ -9,8 +9,9 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Callable, NamedTuple
 
+from ._answers import Candidate, StrategyAnswer
 from ._batch import BatchSizeController
-from ._caches import Answer, CacheAction, ClearedCaches, clear_caches
+from ._caches import CacheAction, ClearedCaches, clear_caches
 from ._chunks import Chunk, Chunks
 from ._distributed import DistributedBatchError, average_gradients, each_alone, torch_agreement
 from ._shared_batch_size import BatchSizeChange
@@ -19,7 +20,6 @@ from .alerts import AlertLevel
 from .metrics import Forecast, Reading, plain
 
 __all__ = [
-    "Answer",
     "Appended",
     "BatchSizeChange",
     "BatchSizeController",
@@ -185,46 +185,6 @@ class RecoveryRequest(NamedTuple):
     bytes_to_free: int
     time_left: float
     stop_requested: Callable[[], bool]
-
-
-class Candidate(NamedTuple):
-    """One thing that a rung could choose, such as a process or a module.
-
-    Attributes:
-        what: Its name, as in "python, PID 4711, of alice".
-        bytes: That choosing it would give back; None where that is not known.
-        score: The highest is chosen first; None for one that may not be chosen.
-        chosen: Whether it was.
-        reason: Of its score, or why it may not be chosen.
-
-    Example:
-        >>> Candidate("encoder", 2**30, 1.0, True, "the least valuable").chosen
-        True
-    """
-
-    what: str
-    bytes: int | None
-    score: float | None
-    chosen: bool
-    reason: str
-
-
-class StrategyAnswer(NamedTuple):
-    """What a strategy may answer instead of whether it succeeded. Provisional: fields may be added.
-
-    Attributes:
-        succeeded: Its own word; with measured verification only the driver's count decides.
-        detail: One sentence for the record.
-        candidates: What it could choose from, the best first.
-
-    Example:
-        >>> def drop_cache(request: RecoveryRequest) -> StrategyAnswer:
-        ...     return StrategyAnswer(True, "dropped it", (Candidate("cache", 2**30, 1.0, True, "old"),))
-    """
-
-    succeeded: bool
-    detail: str = ""
-    candidates: tuple[Candidate, ...] = ()
 
 
 class RungRecord(NamedTuple):
