@@ -80,8 +80,7 @@ class DriverMachine {
     auto text = fmt::format("[[gpu]]\ntotal = \"{}B\"\nreserved = 0\n{}\n", kTotalOfGpu, step(held.others));
     text += fmt::format("[[gpu.process]]\npid = {}\n{}\n", ::getpid(), step(held.own()));
     if (held.neighbour == 0) return text;
-    return text + fmt::format("[[gpu.process]]\npid = {}\nreal = true\nlingers = \"20ms\"\n{}\n", neighbour_.pid(),
-                              step(held.neighbour));
+    return text + fmt::format("[[gpu.process]]\npid = {}\nreal = true\n{}\n", neighbour_.pid(), step(held.neighbour));
   }
 
   FakeNvml fake_{{}, NvmlGeneration::R550};

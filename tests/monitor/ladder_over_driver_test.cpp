@@ -20,7 +20,7 @@ using testing::DriverMachine;
 using ::testing::ElementsAre;
 using testing::Held;
 
-constexpr Bytes kSmall = 512_MiB;
+constexpr Bytes kSmall = 128_MiB;
 constexpr Bytes kEnough = 6_GiB;  // from a little above 23 GiB to the target, 18 GiB
 constexpr Bytes kUsedInTrouble = 23_GiB + 512_MiB;
 constexpr std::uint64_t kBatch = 16;
@@ -90,7 +90,7 @@ class Trainer {
 
 std::unique_ptr<MemoryMonitor> monitor_of(const DriverMachine& machine, const std::shared_ptr<Clock>& clock) {
   MonitorConfig config;
-  config.ladder.settle = 50ms;  // longer than the neighbour's memory lingers
+  config.ladder.settle = 10ms;
   NvmlOptions options;
   options.library = machine.driver();
   auto source = open_nvml(*clock, options);

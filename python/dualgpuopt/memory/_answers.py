@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from .recovery import RecoveryRequest
+from typing import NamedTuple
 
 
 class Candidate(NamedTuple):
@@ -41,7 +38,7 @@ class StrategyAnswer(NamedTuple):
         candidates: What it could choose from, the best first.
 
     Example:
-        >>> def drop_cache(request: RecoveryRequest) -> StrategyAnswer:
+        >>> def drop_cache(request) -> StrategyAnswer:
         ...     return StrategyAnswer(True, "dropped it", (Candidate("cache", 2**30, 1.0, True, "old"),))
         >>> bool(StrategyAnswer(False, "nothing to give back"))
         False
