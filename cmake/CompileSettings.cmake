@@ -23,10 +23,11 @@ if(DUALGPUOPT_DEVELOPER)
   add_compile_options(-Werror)
 endif()
 if(DUALGPUOPT_SANITIZE)
-  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O0 -g1")  # a sanitizer sees as much, and it builds in a third of the time
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")  # a sanitizer sees as much, and it builds in half the time
   add_compile_options(-fsanitize=${DUALGPUOPT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${DUALGPUOPT_SANITIZE})
   if(DUALGPUOPT_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND NOT DUALGPUOPT_FUZZERS)
+    set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O0 -g1")  # a third of the time that GCC takes
     # The runtime as a library, which Python can load before the package.
     execute_process(COMMAND "${CMAKE_CXX_COMPILER}" -print-runtime-dir OUTPUT_VARIABLE sanitizer_runtimes
       OUTPUT_STRIP_TRAILING_WHITESPACE)
