@@ -131,7 +131,7 @@ def test_what_is_wrong_with_a_model_is_named(hparams: Path, tmp_path: Path) -> N
         MemoryProfile.from_model(hparams=hparams, context_low=9000)
     with pytest.raises(ValueError, match="gpus: a profile needs at least one"):
         MemoryProfile.from_model(hparams=hparams, gpus=0)
-    with pytest.raises(TypeError, match="contxt is no keyword of estimate; expected one of hparams, profiles, runtime, context"):
+    with pytest.raises(TypeError, match="contxt is no keyword of estimate; expected one of hparams, profiles, runtime"):
         MemoryProfile.from_model(hparams=hparams, contxt=3)
 
 
