@@ -15,10 +15,8 @@ Result<AnyEstimate> estimate_named(const EstimateQuestion& question) {
   const auto profile = find_profile(question.request.model, question.profiles);
   if (!profile) return fail(profile.error());
   if (question.runtime != "llama.cpp") {
-    return fail(ErrorCode::InvalidArgument,
-                fmt::format("runtime: {} asked for, but {} is a profile, and those are of no "
-                            "runtime",
-                            question.runtime, question.request.model));
+    return fail(ErrorCode::InvalidArgument, fmt::format("runtime: {} was asked for, but {} is a profile, of no runtime",
+                                                        question.runtime, question.request.model));
   }
   return estimate_profile(*profile, question.request);
 }

@@ -182,7 +182,7 @@ def test_a_file_has_more_profiles(tmp_path: Path) -> None:
     assert needed.limits.context.amount is None  # tokens cost nothing
     with pytest.raises(FileNotFoundError, match="nor a profile of that name: there are llama2-7b"):
         estimate("ours")
-    with pytest.raises(ValueError, match="those are of no runtime"):
+    with pytest.raises(ValueError, match="is a profile, of no runtime"):
         estimate("llama2-7b", runtime="vllm")
 
 
