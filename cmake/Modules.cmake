@@ -4,10 +4,26 @@ function(memory_module name)
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
   add_library(memory_${name} STATIC ${sources})
   target_include_directories(memory_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include" PRIVATE "${PROJECT_SOURCE_DIR}/src")
-  target_link_libraries(memory_${name} PUBLIC tl::expected Threads::Threads PRIVATE fmt::fmt-header-only ${arg_LIBRARIES})
+  target_link_libraries(memory_${name} PUBLIC tl::expected Threads::Threads PRIVATE ${DUALGPUOPT_FMT} ${arg_LIBRARIES})
   foreach(dependency IN LISTS arg_DEPENDS)
     target_link_libraries(memory_${name} PUBLIC memory_${dependency})
   endforeach()
+  quick_headers(memory_${name})
+endfunction()
+
+# Under a sanitizer the headers that take longest are compiled once. The other builds do without: what a source forgets
+# to include is found there.
+if(DUALGPUOPT_SANITIZE)
+  file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/memory_headers.cpp" CONTENT "")
+  add_library(memory_headers OBJECT "${PROJECT_BINARY_DIR}/memory_headers.cpp")
+  target_link_libraries(memory_headers PRIVATE tl::expected ${DUALGPUOPT_FMT} nlohmann_json::nlohmann_json)
+  target_precompile_headers(memory_headers PRIVATE <algorithm> <charconv> <chrono> <filesystem> <functional> <map>
+    <memory> <optional> <string> <thread> <vector> <fmt/format.h> <fmt/ranges.h> <nlohmann/json.hpp> <tl/expected.hpp>)
+endif()
+function(quick_headers target)
+  if(DUALGPUOPT_SANITIZE)
+    target_precompile_headers(${target} REUSE_FROM memory_headers)
+  endif()
 endfunction()
 
 # memory_library(NAME modules…): the library users link, one archive made of the modules' objects.

@@ -33,7 +33,9 @@ def run(*command: object, cwd: Path | None = None) -> str:
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, ROOT)
+    # With the flags of ./test, so that ccache has the objects already.
+    flags = "--config-settings=cmake.define.CMAKE_COMPILE_WARNING_AS_ERROR=ON"
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", flags, "-w", folder, ROOT)
     (built,) = folder.glob("dualgpuopt_memory-*.whl")
     return built
 
