@@ -5,12 +5,6 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Threads REQUIRED)
 
-# What ships has fmt in it and needs no library of it; under a sanitizer the compiled one takes a third of the time.
-set(DUALGPUOPT_FMT fmt::fmt-header-only)
-if(DUALGPUOPT_SANITIZE)
-  set(DUALGPUOPT_FMT fmt::fmt)
-endif()
-
 # Debian's toml++ target links its shared library; the headers alone do the same and keep gpumem one file.
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
 if(NOT TARGET tomlplusplus::tomlplusplus)

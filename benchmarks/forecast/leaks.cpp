@@ -1,10 +1,10 @@
 // Measures the leak detector: how long leaks of every speed take to be told, and how often it tells of one in
 // recordings.
-#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <random>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/predictor/leak_detector.h"
 #include "forecast/series.h"
 
@@ -30,19 +30,20 @@ std::optional<double> delay_hours(double bytes_per_second, double noise, std::ui
 }
 
 void print_delays() {
-  fmt::print("| leak | no noise | 100 MiB of noise | 1 GiB of noise |\n|---|---|---|---|\n");
+  print_text(stdout, "| leak | no noise | 100 MiB of noise | 1 GiB of noise |\n|---|---|---|---|\n");
   for (const double mib_an_hour : {10.0, 100.0, 1e3, 1e4, 1e5, 1e6, 3'686'400.0}) {
-    fmt::print("| {}/h ", format_bytes(static_cast<Bytes>(mib_an_hour * 0x1p20)));
+    print_text(stdout, "| {}/h ", format_bytes(static_cast<Bytes>(mib_an_hour * 0x1p20)));
     for (const double noise : {0.0, 0x1p20 * 100, 0x1p30}) {
       const auto hours = delay_hours(mib_an_hour * 0x1p20 / 3600, noise, 1);
-      fmt::print("| {} ", hours ? fmt::format("{:.2f} h", *hours) : "not in a day");
+      print_text(stdout, "| {} ", hours ? format_text("{:.2f} h", *hours) : "not in a day");
     }
-    fmt::print("|\n");
+    print_text(stdout, "|\n");
   }
 }
 
 void print_recordings(const std::vector<Series>& all) {
-  fmt::print("\n| recording | GPU | shape | hours | times told | share of the time |\n|---|---|---|---|---|---|\n");
+  print_text(stdout,
+             "\n| recording | GPU | shape | hours | times told | share of the time |\n|---|---|---|---|---|---|\n");
   for (const auto& series : all) {
     LeakDetector detector;
     std::size_t told = 0;
@@ -56,7 +57,7 @@ void print_recordings(const std::vector<Series>& all) {
       before = now;
     }
     const double hours = (series.samples.back().time - series.samples.front().time) / 3600;
-    fmt::print("| {} | {} | {} | {:.1f} | {} | {:.3f} |\n", series.file, series.gpu, series.shape, hours, told,
+    print_text(stdout, "| {} | {} | {} | {:.1f} | {} | {:.3f} |\n", series.file, series.gpu, series.shape, hours, told,
                static_cast<double>(samples) / static_cast<double>(series.samples.size()));
   }
 }
@@ -72,7 +73,7 @@ int main(int argc, char** argv) {
   if (folder.empty()) return 0;
   const auto all = load_folder(folder, 100);
   if (!all) {
-    fmt::print(stderr, "leak_report: {}\n", all.error().describe());
+    print_text(stderr, "leak_report: {}\n", all.error().describe());
     return 1;
   }
   print_recordings(*all);

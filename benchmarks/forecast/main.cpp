@@ -1,15 +1,15 @@
 // Measures forecasts over a folder of recordings: ours beside what people use today.
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <fstream>
 
+#include "core/format.h"
 #include "forecast/report.h"
 #include "forecast/workloads.h"
 
 namespace {
 
 using namespace dualgpuopt::memory::forecast_benchmark;
+using dualgpuopt::memory::print_text;
 using dualgpuopt::memory::Result;
 
 struct Options {
@@ -25,19 +25,19 @@ int run(const Options& options) {
   auto series = options.folder.empty() ? Result<std::vector<Series>>(made_workloads(1))
                                        : load_folder(options.folder, options.longest_interval);
   if (!series) {
-    fmt::print(stderr, "forecast_report: {}\n", series.error().describe());
+    print_text(stderr, "forecast_report: {}\n", series.error().describe());
     return 1;
   }
   const auto measurement = measure(std::move(*series), options.horizon);
-  fmt::print("{} series of {}, horizon {:g} s\n\n{}{}", measurement.series.size(),
+  print_text(stdout, "{} series of {}, horizon {:g} s\n\n{}{}", measurement.series.size(),
              options.folder.empty() ? "made workloads" : options.folder, options.horizon,
              comparison(measurement, options.resamples), ceiling(measurement));
-  if (options.details) fmt::print("{}", breakdown(measurement));
+  if (options.details) print_text(stdout, "{}", breakdown(measurement));
   if (options.picture.empty()) return 0;
   std::ofstream file(options.picture);
   file << picture(measurement);
   if (file.flush()) return 0;
-  fmt::print(stderr, "forecast_report: {} cannot be written\n", options.picture);
+  print_text(stderr, "forecast_report: {} cannot be written\n", options.picture);
   return 1;
 }
 

@@ -1,11 +1,11 @@
 #include "forecast/report.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <random>
 #include <set>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory::forecast_benchmark {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 using Copies = std::vector<int>;
 
 std::string number(const std::optional<double>& value, int decimals) {
-  return value ? fmt::format("{:.{}f}", *value, decimals) : "none";
+  return value ? format_text("{:.{}f}", *value, decimals) : "none";
 }
 
 Copies each_once(const Measurement& measurement) { return Copies(measurement.series.size(), 1); }
@@ -55,7 +55,7 @@ std::string interval(std::vector<double> values) {
   const auto at = [&](double share) {
     return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
   };
-  return fmt::format("{:.2f} to {:.2f}", at(0.025), at(0.975));
+  return format_text("{:.2f} to {:.2f}", at(0.025), at(0.975));
 }
 
 std::vector<std::optional<double>> precisions(const Measured& measured, const std::vector<Copies>& resamples) {
@@ -66,7 +66,7 @@ std::vector<std::optional<double>> precisions(const Measured& measured, const st
 }
 
 std::string row_of(const std::string& name, const Score& score) {
-  return fmt::format("| {} | {} | {} | {:.2f} | {} | {:.2f} | {:.3f} | {:.3f} |\n", name,
+  return format_text("| {} | {} | {} | {:.2f} | {} | {:.2f} | {:.3f} | {:.3f} |\n", name,
                      number(score.average_precision, 3), score.events, score.recall(), number(score.median_lead, 0),
                      score.false_per_hour(), score.alarm_share(), score.calibration_error);
 }
@@ -78,7 +78,7 @@ template <typename Key>
 std::string table_by(const Measurement& measurement, const std::string& title, Key key) {
   std::set<std::string> names;
   for (const auto& series : measurement.series) names.insert(key(series));
-  auto text = fmt::format(fmt::runtime(kBreakdownHead), title);
+  auto text = format_text(fmt::runtime(kBreakdownHead), title);
   const auto& ours = measurement.candidates.front().judged;
   for (const auto& name : names) {
     const auto copies = copies_where(measurement, [&](const Series& series) { return key(series) == name; });
@@ -88,7 +88,7 @@ std::string table_by(const Measurement& measurement, const std::string& title, K
 }
 
 std::string left_out(const Measurement& measurement) {
-  auto text = fmt::format(fmt::runtime(kBreakdownHead), "left out");
+  auto text = format_text(fmt::runtime(kBreakdownHead), "left out");
   for (const auto& name : repositories(measurement)) {
     const auto copies = copies_where(measurement, [&](const Series& series) { return series.repository != name; });
     text += row_of(name, score(measurement.candidates.front().judged, copies, measurement.horizon));
@@ -107,24 +107,24 @@ double x_of(double false_per_hour) { return kLeft + kWide * std::min(1.0, false_
 double y_of(double share) { return kTop + kHigh * (1 - std::clamp(share, 0.0, 1.0)); }
 
 std::string text_at(double x, double y, const std::string& text, const std::string& extra = "") {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, extra, text);
+  return format_text("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, extra, text);
 }
 
 std::string dot(double x, double y, const std::string& label, const std::string& colour) {
-  return fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\" fill=\"{}\"/>\n", x, y, colour) +
+  return format_text("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\" fill=\"{}\"/>\n", x, y, colour) +
          text_at(x + 7, y + 4, label);
 }
 
 std::string axes(const Measurement& measurement) {
-  auto text = fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"#888\"/>\n", kLeft,
+  auto text = format_text("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"#888\"/>\n", kLeft,
                           kTop, kWide, kHigh);
   for (int i = 0; i <= 5; ++i) {
     text += text_at(x_of(i), kTop + kHigh + 16, std::to_string(i), "text-anchor=\"middle\"");
-    text += text_at(kLeft - 6, y_of(i / 5.0) + 4, fmt::format("{:.1f}", i / 5.0), "text-anchor=\"end\"");
+    text += text_at(kLeft - 6, y_of(i / 5.0) + 4, format_text("{:.1f}", i / 5.0), "text-anchor=\"end\"");
   }
   text += text_at(kLeft + kWide / 2, kTop + kHigh + 36, "false alarms a GPU-hour", "text-anchor=\"middle\"");
   text += text_at(kLeft + 6, kTop - 6,
-                  fmt::format("blue: recall; orange: median lead, of {:.0f} s; lines: alarms by our risk alone",
+                  format_text("blue: recall; orange: median lead, of {:.0f} s; lines: alarms by our risk alone",
                               measurement.horizon));
   return text;
 }
@@ -157,10 +157,10 @@ std::string comparison(const Measurement& measurement, int resamples) {
       gains.push_back(*ours[i] - *theirs[i]);
     }
     const bool is_ours = &candidate == &measurement.candidates.front();
-    text += fmt::format("| {} | {} | {} | {} | {:.2f} | {} | {:.2f} | {:.3f} | {} |\n", candidate.kind.name,
+    text += format_text("| {} | {} | {} | {} | {:.2f} | {} | {:.2f} | {:.3f} | {} |\n", candidate.kind.name,
                         number(total.average_precision, 3), interval(values), is_ours ? "" : interval(gains),
                         total.recall(), number(total.median_lead, 0), total.false_per_hour(), total.alarm_share(),
-                        candidate.kind.has_risk ? fmt::format("{:.3f}", total.calibration_error) : "");
+                        candidate.kind.has_risk ? format_text("{:.3f}", total.calibration_error) : "");
   }
   return text + "\n";
 }
@@ -172,7 +172,7 @@ std::string breakdown(const Measurement& measurement) {
 
 std::string ceiling(const Measurement& measurement) {
   const auto limit = oracle_ceiling(measurement.series, measurement.candidates.front().judged, measurement.horizon);
-  return fmt::format(
+  return format_text(
       "Of {} events, {} have a scored sample between {:.0f} s and the horizon before them: more cannot be caught by "
       "anybody.\n{} of these rise to where the use had never been, from a plateau that had lasted the whole horizon: "
       "nothing announces them.\n\n",
@@ -186,9 +186,9 @@ std::string picture(const Measurement& measurement) {
   std::string dots;
   for (int percent = 5; percent <= 95; percent += 5) {
     const auto at = score(measurement.candidates.front().judged, everything, measurement.horizon, {percent / 100.0});
-    recalls += fmt::format("{:.1f},{:.1f} ", x_of(at.false_per_hour()), y_of(at.recall()));
+    recalls += format_text("{:.1f},{:.1f} ", x_of(at.false_per_hour()), y_of(at.recall()));
     if (at.median_lead) {
-      leads += fmt::format("{:.1f},{:.1f} ", x_of(at.false_per_hour()), y_of(*at.median_lead / measurement.horizon));
+      leads += format_text("{:.1f},{:.1f} ", x_of(at.false_per_hour()), y_of(*at.median_lead / measurement.horizon));
     }
   }
   for (const auto& candidate : measurement.candidates) {
@@ -198,7 +198,7 @@ std::string picture(const Measurement& measurement) {
       dots += dot(x_of(at.false_per_hour()), y_of(*at.median_lead / measurement.horizon), "", "#ff7f0e");
     }
   }
-  return fmt::format(
+  return format_text(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"760\" height=\"430\" font-family=\"sans-serif\" "
       "font-size=\"12\">\n{}<polyline points=\"{}\" fill=\"none\" stroke=\"#1f77b4\"/>\n"
       "<polyline points=\"{}\" fill=\"none\" stroke=\"#ff7f0e\"/>\n{}</svg>\n",

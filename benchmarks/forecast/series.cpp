@@ -1,13 +1,12 @@
 #include "forecast/series.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cctype>
 #include <fstream>
 #include <map>
 #include <sstream>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/sources/trace.h"
 
 namespace dualgpuopt::memory::forecast_benchmark {
@@ -112,7 +111,7 @@ Result<std::vector<Series>> load_folder(const std::filesystem::path& folder, dou
   }
   if (all.empty()) {
     return tl::unexpected(
-        Error(ErrorCode::NotFound, fmt::format("no recording in {} is long and dense enough", folder.string())));
+        Error(ErrorCode::NotFound, format_text("no recording in {} is long and dense enough", folder.string())));
   }
   return all;
 }

@@ -1,11 +1,11 @@
 #include "forecast/workloads.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <random>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory::forecast_benchmark {
 namespace {
@@ -60,7 +60,7 @@ void add_leaks(std::vector<Series>& all, Chance& chance) {
     const double slope = mib_an_hour * kMiB / 3600;
     const double begin = std::max(2 * kGiB, kCapacity - slope * 1500);
     const double noise = std::min(100 * kMiB, slope * 120);
-    all.push_back(play(fmt::format("leak of {:g} MiB/h", mib_an_hour), "leak",
+    all.push_back(play(format_text("leak of {:g} MiB/h", mib_an_hour), "leak",
                        [=, &chance](double t, int) { return begin + slope * t - noise * chance(); }));
   }
 }
@@ -69,7 +69,7 @@ void add_loads(std::vector<Series>& all) {
   for (const double total : {0.5, 0.7, 0.9, 1.1, 1.3}) {
     for (const double pause : {2.0, 10.0, 30.0}) {
       all.push_back(
-          play(fmt::format("load of {:g} of the GPU, a shard each {:g} s", total, pause), "load", [=](double t, int) {
+          play(format_text("load of {:g} of the GPU, a shard each {:g} s", total, pause), "load", [=](double t, int) {
             const double shards = std::min(16.0, std::floor(std::max(0.0, t - 100) / pause));
             return kIdle + total * kCapacity * shards / 16;
           }));
@@ -79,7 +79,7 @@ void add_loads(std::vector<Series>& all) {
 
 void add_preallocations(std::vector<Series>& all, Chance& chance) {
   for (const double share : {0.75, 0.9}) {
-    all.push_back(play(fmt::format("preallocation of {:g}", share), "preallocation", [=, &chance](double t, int) {
+    all.push_back(play(format_text("preallocation of {:g}", share), "preallocation", [=, &chance](double t, int) {
       return t < 100 ? kIdle : share * kCapacity + 20 * kMiB * chance();
     }));
   }
@@ -88,7 +88,7 @@ void add_preallocations(std::vector<Series>& all, Chance& chance) {
 void add_training(std::vector<Series>& all, Chance& chance) {
   for (const double growth : {0.0, 8 * kMiB, 32 * kMiB}) {  // of the peak, a step
     for (const double period : {4.0, 15.0}) {
-      all.push_back(play(fmt::format("training, a step each {:g} s, peak grows by {:g} MiB", period, growth / kMiB),
+      all.push_back(play(format_text("training, a step each {:g} s, peak grows by {:g} MiB", period, growth / kMiB),
                          "training", [=, &chance](double t, int) {
                            const double step = std::floor(t / period);
                            const double within = t / period - step;
@@ -105,7 +105,7 @@ void add_serving(std::vector<Series>& all, std::uint64_t seed) {
     auto ends = std::make_shared<std::vector<double>>();
     auto next = std::make_shared<double>(0);
     auto last_run = std::make_shared<int>(0);
-    all.push_back(play(fmt::format("serving, a request each {:g} s", gap), "serving", [=](double t, int run) {
+    all.push_back(play(format_text("serving, a request each {:g} s", gap), "serving", [=](double t, int run) {
       if (run != *last_run) {
         ends->clear();
         *next = 0;
@@ -135,7 +135,7 @@ void add_evaluations(std::vector<Series>& all, Chance& chance) {
 
 void add_processes(std::vector<Series>& all) {
   for (const double second : {6.0, 16.0}) {
-    all.push_back(play(fmt::format("a process of {:g} GiB beside one of 10", second), "processes", [=](double t, int) {
+    all.push_back(play(format_text("a process of {:g} GiB beside one of 10", second), "processes", [=](double t, int) {
       const double loaded = std::clamp((std::fmod(t, 600) - 300) / 60, 0.0, 1.0);
       return kIdle + 10 * kGiB + second * kGiB * std::floor(loaded * 12) / 12;
     }));
@@ -146,7 +146,7 @@ void add_fragmentation(std::vector<Series>& all, std::uint64_t seed) {
   for (const double plateau : {0.8, 0.97}) {
     auto chance = std::make_shared<Chance>(seed + static_cast<std::uint64_t>(plateau * 100));
     auto used = std::make_shared<double>(8 * kGiB);
-    all.push_back(play(fmt::format("fragmentation up to {:g}", plateau), "fragmentation", [=](double t, int) {
+    all.push_back(play(format_text("fragmentation up to {:g}", plateau), "fragmentation", [=](double t, int) {
       const bool takes = (*chance)() < 0.2 * std::exp(-t / 300);
       const double segment = 2 * kMiB * std::exp2(9 * (*chance)());
       if (takes) *used = std::min(plateau * kCapacity, *used + segment);

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 MIB = 1 << 20
-HOST = ("CPU", "CUDA_Host", "CPU_Mapped", "Vulkan_Host", "ROCm_Host", "AMX")
 
 
 def is_gpu(name: str) -> bool:

@@ -1,9 +1,8 @@
 #include "dualgpuopt/memory/alerts/adaptive_thresholds.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "core/format.h"
 #include "metrics/json_fields.h"
 
 namespace dualgpuopt::memory {
@@ -22,7 +21,7 @@ double adapted_percent(const LevelThreshold& threshold, const std::optional<Head
 }  // namespace
 
 std::string LearnedThreshold::text() const {
-  return fmt::format("{} from {} ({}): within {} use rises by {} above its peak", to_string(level),
+  return format_text("{} from {} ({}): within {} use rises by {} above its peak", to_string(level),
                      format_percent(percent), format_percent(configured), format_duration(headroom.within),
                      headroom.rise == 0 ? "next to nothing" : "up to " + format_bytes(headroom.rise));
 }

@@ -1,9 +1,8 @@
 #include "dualgpuopt/memory/alerts/memory_alert.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "core/format.h"
 #include "metrics/json_fields.h"
 
 namespace dualgpuopt::memory {
@@ -32,7 +31,7 @@ std::string_view condition(Level level) {
 std::string percent_comparison(const MemoryAlert& alert) {
   auto measured = format_percent(alert.used_percent);
   if (alert.event == AlertEvent::Cleared || alert.used_percent < alert.threshold.percent) return measured;
-  return fmt::format("{} > {}", measured, format_percent(alert.threshold.percent));
+  return format_text("{} > {}", measured, format_percent(alert.threshold.percent));
 }
 
 std::string free_comparison(const MemoryAlert& alert) {
@@ -40,12 +39,12 @@ std::string free_comparison(const MemoryAlert& alert) {
   const Bytes least = *alert.threshold.free;
   auto measured = format_bytes(free) + " free";
   if (alert.event == AlertEvent::Cleared || free > least) return measured;
-  return fmt::format("{} < {}", measured, format_bytes(least));
+  return format_text("{} < {}", measured, format_bytes(least));
 }
 
 std::string forecast_comparison(const MemoryAlert& alert) {
   const auto time = std::chrono::duration_cast<Duration>(*alert.forecast->time_to_oom);
-  return fmt::format("in {}, {}", format_duration(time), explain(*alert.forecast));
+  return format_text("in {}, {}", format_duration(time), explain(*alert.forecast));
 }
 
 std::string comparison(const MemoryAlert& alert) {
@@ -103,17 +102,17 @@ std::string_view to_string(AlertEvent event) {
 }
 
 std::string MemoryAlert::text() const {
-  return fmt::format("[GPU {}] {}: {} ({})", gpu, upper_case(to_string(level)), message, comparison(*this));
+  return format_text("[GPU {}] {}: {} ({})", gpu, upper_case(to_string(level)), message, comparison(*this));
 }
 
 std::string alert_message(AlertEvent event, Level level, Level current, int gpu) {
-  const auto subject = fmt::format("Memory usage on GPU {}", gpu);
-  if (event != AlertEvent::Cleared) return fmt::format("{} {}", subject, condition(level));
+  const auto subject = format_text("Memory usage on GPU {}", gpu);
+  if (event != AlertEvent::Cleared) return format_text("{} {}", subject, condition(level));
   if (current == Level::Normal) return subject + " is back under the warning level";
-  return fmt::format("{} fell from {} to {}", subject, to_string(level), to_string(current));
+  return format_text("{} fell from {} to {}", subject, to_string(level), to_string(current));
 }
 
-std::string forecast_message(int gpu) { return fmt::format("GPU {} is forecast to run out of memory", gpu); }
+std::string forecast_message(int gpu) { return format_text("GPU {} is forecast to run out of memory", gpu); }
 
 std::vector<std::string> alert_recommendations(Level level) {
   switch (level) {

@@ -1,11 +1,11 @@
 #include "dualgpuopt/memory/alerts/thresholds.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cassert>
 #include <cmath>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -19,7 +19,7 @@ Result<void> check_percents(const AlertThresholds& thresholds) {
   // Written so that a value that is no number is refused too.
   if (0 < warning && warning <= critical && critical <= emergency && emergency <= 100) return {};
   return fail(ErrorCode::InvalidArgument,
-              fmt::format("the alert levels must satisfy 0 < warning <= critical <= emergency <= 100 percent, but are "
+              format_text("the alert levels must satisfy 0 < warning <= critical <= emergency <= 100 percent, but are "
                           "{}, {} and {}",
                           warning, critical, emergency));
 }
@@ -31,7 +31,7 @@ Result<void> check_ranges(const AlertThresholds& thresholds) {
     const auto& [lowest, highest] = thresholds.of(level).range;
     if (!(0 <= lowest && lowest <= highest && lowest <= higher.lowest && highest <= higher.highest)) {
       return fail(ErrorCode::InvalidArgument,
-                  fmt::format("the range of the {} level is {} to {} percent: expected 0 <= lowest <= highest <= 100, "
+                  format_text("the range of the {} level is {} to {} percent: expected 0 <= lowest <= highest <= 100, "
                               "and neither of them above the next higher level's",
                               to_string(level), lowest, highest));
     }
@@ -46,7 +46,7 @@ Result<void> check_free_bytes(const AlertThresholds& thresholds) {
     const auto& free = thresholds.of(level).free;
     if (free && higher && *free < *higher) {
       return fail(ErrorCode::InvalidArgument,
-                  fmt::format("the free bytes of the alert levels must not rise with the level, but {} has {} and a "
+                  format_text("the free bytes of the alert levels must not rise with the level, but {} has {} and a "
                               "higher level {}",
                               to_string(level), format_bytes(*free), format_bytes(*higher)));
     }
@@ -62,12 +62,12 @@ Result<void> check_times(const AlertThresholds& thresholds) {
     if (!time) continue;
     if (!(time->count() > 0 && std::isfinite(time->count()))) {
       return fail(ErrorCode::InvalidArgument,
-                  fmt::format("the time to OOM of the {} level must be above 0", to_string(level)));
+                  format_text("the time to OOM of the {} level must be above 0", to_string(level)));
     }
     if (higher && *time < *higher) {
       return fail(
           ErrorCode::InvalidArgument,
-          fmt::format("the times to OOM of the alert levels must not rise with the level, but {} has {} s and a "
+          format_text("the times to OOM of the alert levels must not rise with the level, but {} has {} s and a "
                       "higher level {} s",
                       to_string(level), time->count(), higher->count()));
     }
@@ -81,7 +81,7 @@ Result<void> check_hysteresis(const AlertThresholds& thresholds) {
   const double least = thresholds.adaptive ? std::min(warning.percent, warning.range.lowest) : warning.percent;
   if (0 <= thresholds.hysteresis_percent && thresholds.hysteresis_percent < least) return {};
   return fail(ErrorCode::InvalidArgument,
-              fmt::format("the hysteresis must be at least 0 and less than the warning level's {} percent, but is {}",
+              format_text("the hysteresis must be at least 0 and less than the warning level's {} percent, but is {}",
                           least, thresholds.hysteresis_percent));
 }
 
@@ -89,7 +89,7 @@ Result<void> check_durations(const AlertThresholds& thresholds) {
   for (const auto level : kHighestFirst) {
     if (thresholds.of(level).minimum_duration < Duration::zero()) {
       return fail(ErrorCode::InvalidArgument,
-                  fmt::format("the minimum duration of the {} level is negative", to_string(level)));
+                  format_text("the minimum duration of the {} level is negative", to_string(level)));
     }
   }
   if (thresholds.forecast_hold < Duration::zero()) {

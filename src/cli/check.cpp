@@ -1,7 +1,7 @@
-#include <fmt/format.h>
 
 #include "cli/command.h"
 #include "cli/describe.h"
+#include "core/format.h"
 
 namespace dualgpuopt::memory::cli {
 namespace {
@@ -37,11 +37,11 @@ std::string_view name_of(PluginCode code) {
 int weight(PluginCode code) { return code == kCritical ? 3 : code == kUnknown ? 2 : code == kWarning ? 1 : 0; }
 
 std::string summary_of(const DeviceSnapshot& device) {
-  if (!device.reading.ok()) return fmt::format("GPU {} unavailable: {}", device.device->gpu, device.reason);
+  if (!device.reading.ok()) return format_text("GPU {} unavailable: {}", device.device->gpu, device.reason);
   const auto& memory = *device.reading.memory;
   if (!memory.total)
-    return fmt::format("GPU {} {}, total not known", device.device->gpu, describe_use(memory, ByteUnit::Auto));
-  return fmt::format("GPU {} {} ({})", device.device->gpu, format_percent(*memory.occupied_percent()),
+    return format_text("GPU {} {}, total not known", device.device->gpu, describe_use(memory, ByteUnit::Auto));
+  return format_text("GPU {} {} ({})", device.device->gpu, format_percent(*memory.occupied_percent()),
                      describe_use(memory, ByteUnit::Auto));
 }
 
@@ -54,7 +54,7 @@ std::string performance_of(const DeviceSnapshot& device, const AlertThresholds& 
     if (threshold.free) bytes = std::min(bytes, total - std::min(total, *threshold.free));
     return bytes;
   };
-  return fmt::format(" gpu{}_used={}B;{};{};0;{}", device.device->gpu, device.reading.memory->occupied(),
+  return format_text(" gpu{}_used={}B;{};{};0;{}", device.device->gpu, device.reading.memory->occupied(),
                      limit(thresholds.warning), limit(thresholds.critical), total);
 }
 
@@ -68,7 +68,7 @@ int print_result(const Snapshot& snapshot, const AlertThresholds& thresholds) {
     performance += performance_of(device, thresholds);
   }
   const auto label = provenance_label(snapshot.provenance);
-  const auto line = fmt::format("GPUMEM {}{} - {}{}{}", name_of(worst), label.empty() ? "" : " " + label, summary,
+  const auto line = format_text("GPUMEM {}{} - {}{}{}", name_of(worst), label.empty() ? "" : " " + label, summary,
                                 performance.empty() ? "" : " |", performance);
   return Output().line(line) ? static_cast<int>(worst) : static_cast<int>(kUnknown);
 }
@@ -90,7 +90,7 @@ Result<void> set_threshold(LevelThreshold& threshold, const std::string& text) {
   if (!bytes) {
     return fail(
         ErrorCode::ParseFailed,
-        fmt::format("cannot read \"{}\" as a threshold: expected a percentage, as in 80%, or free memory, as in 2GiB",
+        format_text("cannot read \"{}\" as a threshold: expected a percentage, as in 80%, or free memory, as in 2GiB",
                     text));
   }
   threshold = {100, *bytes, {}};

@@ -1,6 +1,5 @@
 #include "cli/child.h"
 
-#include <fmt/format.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/core/units.h"
 
 namespace dualgpuopt::memory::cli {
@@ -71,7 +71,7 @@ bool wait_for_input(int descriptor, Duration patience) {
 std::string describe_end(pid_t child) {
   int status = 0;
   if (::waitpid(child, &status, 0) == child && WIFSIGNALED(status)) {
-    return fmt::format("it was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
+    return format_text("it was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
   }
   return "it ended without a result";
 }
@@ -80,17 +80,17 @@ std::string describe_end(pid_t child) {
 
 Result<int> run_in_child(const std::function<int()>& action, Duration patience) {
   Pipe pipe;
-  if (!pipe.is_open()) return fail(ErrorCode::Io, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
+  if (!pipe.is_open()) return fail(ErrorCode::Io, format_text("cannot make a pipe: {}", std::strerror(errno)));
   std::fflush(nullptr);  // or both would write what is waiting there
   const pid_t child = ::fork();
-  if (child < 0) return fail(ErrorCode::Io, fmt::format("cannot start a process: {}", std::strerror(errno)));
+  if (child < 0) return fail(ErrorCode::Io, format_text("cannot start a process: {}", std::strerror(errno)));
   if (child == 0) run_child(action, pipe);
 
   pipe.close_writing();
   if (!wait_for_input(pipe.reading(), patience)) {
     ::kill(child, SIGKILL);  // what it would still write comes too late
     return fail(ErrorCode::Unavailable,
-                fmt::format("the driver has not answered for {}; {}", format_duration(patience), kWhyItMayHang));
+                format_text("the driver has not answered for {}; {}", format_duration(patience), kWhyItMayHang));
   }
   unsigned char code = 0;
   if (::read(pipe.reading(), &code, 1) == 1) return code;

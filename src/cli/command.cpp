@@ -1,13 +1,12 @@
 #include "cli/command.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <csignal>
 #include <future>
 #include <thread>
 
 #include "cli/child.h"
+#include "core/format.h"
 #include "dualgpuopt/memory/daemon/config.h"
 #include "dualgpuopt/memory/sources/make_source.h"
 
@@ -65,7 +64,7 @@ bool is_usage(ErrorCode code) { return code == ErrorCode::InvalidArgument || cod
 }  // namespace
 
 int report(const Error& error) {
-  fmt::print(stderr, "gpumem: {}\n", error.describe());
+  print_text(stderr, "gpumem: {}\n", error.describe());
   return is_usage(error.code()) ? kUsage : kFailure;
 }
 
@@ -99,7 +98,7 @@ Result<MonitorConfig> MonitorOptions::resolve() const {
     const auto parsed = parse_duration(interval);
     if (!parsed) return fail(Error(parsed.error()).with_context("--interval"));
     if (*parsed < kShortestInterval) {
-      return fail(ErrorCode::InvalidArgument, fmt::format("--interval is {}; it must be at least {}", interval,
+      return fail(ErrorCode::InvalidArgument, format_text("--interval is {}; it must be at least {}", interval,
                                                           format_duration(kShortestInterval)));
     }
     resolved.polling = resolved.polling.with_fixed_interval(*parsed);
@@ -131,7 +130,7 @@ Result<std::unique_ptr<MemoryMonitor>> open_monitor(const SourceChoice& source, 
   auto opened = open_in_background(source, config, std::make_shared<SystemClock>());
   if (opened.wait_for(*patience) == std::future_status::ready) return opened.get();
   return fail(ErrorCode::Unavailable,
-              fmt::format("the driver has not opened for {}; a call may be stuck in it: see the kernel's log",
+              format_text("the driver has not opened for {}; a call may be stuck in it: see the kernel's log",
                           format_duration(*patience)));
 }
 

@@ -1,11 +1,11 @@
 #include "cli/describe.h"
 
 #include <fmt/chrono.h>
-#include <fmt/format.h>
 
 #include <cmath>
 
 #include "cli/style.h"
+#include "core/format.h"
 
 namespace dualgpuopt::memory::cli {
 namespace {
@@ -46,7 +46,7 @@ std::string describe_use(const MemoryUse& memory, ByteUnit unit) {
   const auto chosen = unit_for(memory, unit);
   const auto* mark = memory.used_meaning == UsedMeaning::Estimate ? "~" : "";
   if (!memory.total) return mark + format_bytes(memory.occupied(), chosen);
-  return fmt::format("{}{} / {}", mark, bare_amount(memory.occupied(), chosen), format_bytes(*memory.total, chosen));
+  return format_text("{}{} / {}", mark, bare_amount(memory.occupied(), chosen), format_bytes(*memory.total, chosen));
 }
 
 std::string_view describe_level(const DeviceSnapshot& device) {
@@ -82,7 +82,7 @@ std::string describe_time_to_oom(const std::optional<Forecast>& forecast) {
   if (forecast->time_to_oom->count() <= 0) return "now";
   const auto low = forecast->time_to_oom_low ? describe_seconds(*forecast->time_to_oom_low) : "0 s";
   const auto high = forecast->time_to_oom_high ? "to " + describe_seconds(*forecast->time_to_oom_high) : "or later";
-  return fmt::format("in {} ({} {})", describe_seconds(*forecast->time_to_oom), low, high);
+  return format_text("in {} ({} {})", describe_seconds(*forecast->time_to_oom), low, high);
 }
 
 std::string describe_cause(const std::optional<Forecast>& forecast) {
@@ -91,19 +91,19 @@ std::string describe_cause(const std::optional<Forecast>& forecast) {
 }
 
 std::string describe_time(const TimeStamp& time) {
-  if (!time.wall) return fmt::format("t={:.3f}", seconds_since_origin(time.mono));
-  return fmt::format("{:%H:%M:%S}", fmt::localtime(std::chrono::system_clock::to_time_t(*time.wall)));
+  if (!time.wall) return format_text("t={:.3f}", seconds_since_origin(time.mono));
+  return format_text("{:%H:%M:%S}", fmt::localtime(std::chrono::system_clock::to_time_t(*time.wall)));
 }
 
 std::string describe_device(const DeviceSnapshot& device, ByteUnit unit) {
-  auto line = fmt::format("{}  GPU {}  ", describe_time(device.reading.time), device.device->gpu);
+  auto line = format_text("{}  GPU {}  ", describe_time(device.reading.time), device.device->gpu);
   const auto errors = describe_events(device.reading.events);
   const auto tail = errors.empty() ? "" : "  the driver reports: " + errors;
   if (!device.reading.ok()) return with_label(line + "unavailable: " + device.reason + tail, device.reading.provenance);
   const auto& memory = *device.reading.memory;
   line += describe_use(memory, unit);
-  if (const auto percent = memory.occupied_percent()) line += fmt::format(" ({})", format_percent(*percent));
-  line += fmt::format("  {}", describe_level(device));
+  if (const auto percent = memory.occupied_percent()) line += format_text(" ({})", format_percent(*percent));
+  line += format_text("  {}", describe_level(device));
   if (device.status == DeviceStatus::Stale)
     return with_label(line + "  stale: " + device.reason, device.reading.provenance);
   if (const auto trend = describe_trend(device.forecast); !trend.empty()) line += "  " + trend;
@@ -116,15 +116,15 @@ std::string describe_device(const DeviceSnapshot& device, ByteUnit unit) {
 
 std::string describe_alert(const MemoryAlert& alert) {
   const auto errors = describe_events(alert.events);
-  return with_label(fmt::format("{}  {}  {}{}{}", describe_time(alert.time), to_string(alert.event), alert.text(),
+  return with_label(format_text("{}  {}  {}{}{}", describe_time(alert.time), to_string(alert.event), alert.text(),
                                 errors.empty() ? "" : "  after ", errors),
                     alert.provenance);
 }
 
 std::string describe_decision(const Decision& decision) {
   const bool is_foreseen = decision.cause == ClimbCause::Forecast;
-  const auto cause = is_foreseen ? fmt::format("out of memory {}: ", describe_time_to_oom(decision.forecast)) : "";
-  return with_label(fmt::format("{}  decision {}  [GPU {}] {}{}", describe_time(decision.started), decision.id,
+  const auto cause = is_foreseen ? format_text("out of memory {}: ", describe_time_to_oom(decision.forecast)) : "";
+  return with_label(format_text("{}  decision {}  [GPU {}] {}{}", describe_time(decision.started), decision.id,
                                 decision.gpu, cause, decision.reason),
                     decision.provenance);
 }

@@ -1,10 +1,9 @@
 #include "cli/device_table.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "cli/describe.h"
+#include "core/format.h"
 
 namespace dualgpuopt::memory::cli {
 namespace {
@@ -60,7 +59,7 @@ Layout layout_for(const Snapshot& snapshot, const TableStyle& style) {
 
 std::string heading(const Layout& layout, const TableStyle& style) {
   return bold(
-      fmt::format("{}{}{}{}{}{}{}{}{}{}{}{}{}", fit("GPU", layout.gpu), kGap, fit("NAME", layout.name), kGap,
+      format_text("{}{}{}{}{}{}{}{}{}{}{}{}{}", fit("GPU", layout.gpu), kGap, fit("NAME", layout.name), kGap,
                   fit("MEMORY", layout.bar + kGap.size() + layout.use), kGap, fit_right("USED", layout.percent), kGap,
                   fit("LEVEL", layout.level), kGap, fit("TREND", layout.trend), kGap, fit("OUT OF MEMORY", layout.oom)),
       style.colors);
@@ -69,7 +68,7 @@ std::string heading(const Layout& layout, const TableStyle& style) {
 std::string unavailable_row(const DeviceSnapshot& device, const Layout& layout, const TableStyle& style) {
   const auto rest =
       layout.bar + layout.use + layout.percent + layout.level + layout.trend + layout.oom + 5 * kGap.size();
-  return fmt::format("{}{}{}{}{}", fit(std::to_string(device.device->gpu), layout.gpu), kGap,
+  return format_text("{}{}{}{}{}", fit(std::to_string(device.device->gpu), layout.gpu), kGap,
                      fit(device.device->name, layout.name), kGap,
                      faint(fit("unavailable: " + device.reason, rest), style.colors));
 }
@@ -78,7 +77,7 @@ std::string row(const DeviceSnapshot& device, const Layout& layout, const TableS
   if (!device.reading.ok()) return unavailable_row(device, layout, style);
   const auto percent = device.reading.memory->occupied_percent();
   const auto shown_bar = percent ? bar(*percent / 100, layout.bar) : fit("", layout.bar);
-  return fmt::format("{}{}{}{}{}{}{}{}{}{}{}{}{}{}{}", fit(std::to_string(device.device->gpu), layout.gpu), kGap,
+  return format_text("{}{}{}{}{}{}{}{}{}{}{}{}{}{}{}", fit(std::to_string(device.device->gpu), layout.gpu), kGap,
                      fit(device.device->name, layout.name), kGap, paint(shown_bar, device.level, style.colors), kGap,
                      fit_right(describe_use(*device.reading.memory, style.unit), layout.use), kGap,
                      fit_right(percent ? format_percent(*percent) : "", layout.percent), kGap,
@@ -87,11 +86,11 @@ std::string row(const DeviceSnapshot& device, const Layout& layout, const TableS
 }
 
 std::string cause_line(const std::string& why, const TableStyle& style) {
-  return faint(fit(fmt::format("{}  {}", fit("", Layout().gpu), why), style.width), style.colors);
+  return faint(fit(format_text("{}  {}", fit("", Layout().gpu), why), style.width), style.colors);
 }
 
 std::string process_line(const ProcessMemory& process, const TableStyle& style) {
-  return fmt::format("     {}{}{}{}{}", fit_right(std::to_string(process.pid), 8), kGap,
+  return format_text("     {}{}{}{}{}", fit_right(std::to_string(process.pid), 8), kGap,
                      fit_right(process.used ? format_bytes(*process.used, style.unit) : "not told", 10), kGap,
                      describe_process(process));
 }
@@ -121,7 +120,7 @@ std::vector<std::string> process_lines(const DeviceSnapshot& device, const Table
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < std::min(most, entries.size()); ++i) lines.push_back(process_line(entries[i], style));
   if (!device.processes->used_reason.empty()) lines.push_back("     not told: " + device.processes->used_reason);
-  if (entries.size() > most) lines.push_back(fmt::format("     and {} more", entries.size() - most));
+  if (entries.size() > most) lines.push_back(format_text("     and {} more", entries.size() - most));
   return lines;
 }
 

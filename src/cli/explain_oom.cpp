@@ -1,10 +1,10 @@
-#include <fmt/format.h>
 
 #include <array>
 #include <fstream>
 #include <iostream>
 
 #include "cli/command.h"
+#include "core/format.h"
 #include "dualgpuopt/memory/oom/oom_advice.h"
 #include "dualgpuopt/memory/oom/oom_report.h"
 #include "dualgpuopt/memory/oom/oom_scanner.h"
@@ -24,7 +24,7 @@ void scan(std::istream& log, OomScanner& scanner) {
 
 std::string show(const OomError& error) {
   auto text =
-      fmt::format("{}{}.\n", describe(error), error.times > 1 ? fmt::format(" (seen {} times)", error.times) : "");
+      format_text("{}{}.\n", describe(error), error.times > 1 ? format_text(" (seen {} times)", error.times) : "");
   for (const auto& measure : measures_against(error)) text += "  - " + measure + "\n";
   return text;
 }
@@ -41,13 +41,13 @@ int explain(const ExplainOptions& options) {
   }
   const auto errors = scanner.finish();
   if (errors.empty()) {
-    fmt::print(stderr, "gpumem: there is no out-of-memory error in this log that gpumem knows\n");
+    print_text(stderr, "gpumem: there is no out-of-memory error in this log that gpumem knows\n");
     return kFailure;
   }
   std::string text;
   for (const auto& error : errors) text += options.json ? to_json(error) + "\n" : show(error);
   if (scanner.omitted() > 0)
-    fmt::print(stderr, "gpumem: {} more errors were of further kinds, which are not shown\n", scanner.omitted());
+    print_text(stderr, "gpumem: {} more errors were of further kinds, which are not shown\n", scanner.omitted());
   Output output;
   const auto written = output.write(text);
   return written ? kFine : report(written.error());

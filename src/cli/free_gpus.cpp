@@ -1,10 +1,9 @@
 #include "cli/free_gpus.h"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "cli/describe.h"
+#include "core/format.h"
 
 namespace dualgpuopt::memory::cli {
 namespace {
@@ -15,18 +14,18 @@ Result<FreeGpu> free_of(const DeviceSnapshot& device) {
   const auto gpu = device.device->gpu;
   if (device.status != DeviceStatus::Ok || !device.reading.ok()) {
     return fail(ErrorCode::Unavailable,
-                fmt::format("--free: GPU {} is {}: {}", gpu, to_string(device.status), device.reason));
+                format_text("--free: GPU {} is {}: {}", gpu, to_string(device.status), device.reason));
   }
   const auto free = device.reading.memory->free;
   if (free) return FreeGpu{gpu, device.device->name, *free};
-  return fail(ErrorCode::Unavailable, fmt::format("--free: of GPU {} it is not known what is free", gpu));
+  return fail(ErrorCode::Unavailable, format_text("--free: of GPU {} it is not known what is free", gpu));
 }
 
 }  // namespace
 
 std::string FreeGpus::sizes() const {
   std::string sizes;
-  for (const auto& gpu : gpus) sizes += fmt::format("{}{}B", sizes.empty() ? "" : ",", gpu.free);
+  for (const auto& gpu : gpus) sizes += format_text("{}{}B", sizes.empty() ? "" : ",", gpu.free);
   return sizes;
 }
 
@@ -35,7 +34,7 @@ std::string FreeGpus::text() const {
   auto text = label.empty() ? "Free now: " : label + ", free: ";
   for (const auto& gpu : gpus) {
     if (&gpu != &gpus.front()) text += "; ";
-    text += fmt::format("GPU {} ({}) {}", gpu.gpu, gpu.name, format_bytes(gpu.free));
+    text += format_text("GPU {} ({}) {}", gpu.gpu, gpu.name, format_bytes(gpu.free));
   }
   return text + "\n";
 }

@@ -1,32 +1,32 @@
 #include "cli/limits_text.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory::cli {
 namespace {
 
 std::string line(std::string_view what, const std::string& answer, SignedBytes margin) {
-  const auto left = margin >= 0 ? fmt::format("{} to spare", format_bytes(static_cast<Bytes>(margin)))
-                                : fmt::format("{} missing", format_bytes(0 - static_cast<Bytes>(margin)));
-  return fmt::format("{:<17}{:<40}{}\n", what, answer, left);
+  const auto left = margin >= 0 ? format_text("{} to spare", format_bytes(static_cast<Bytes>(margin)))
+                                : format_text("{} missing", format_bytes(0 - static_cast<Bytes>(margin)));
+  return format_text("{:<17}{:<40}{}\n", what, answer, left);
 }
 
 std::string context_line(const std::optional<Limit>& limit, std::uint64_t trained) {
   if (!limit) return "";
   const bool is_beyond = trained > 0 && limit->amount > trained;
-  const auto beyond = is_beyond ? fmt::format(" (trained for {})", trained) : "";
-  return line("Largest context", fmt::format("--context {}{}", limit->amount, beyond), limit->margin);
+  const auto beyond = is_beyond ? format_text(" (trained for {})", trained) : "";
+  return line("Largest context", format_text("--context {}{}", limit->amount, beyond), limit->margin);
 }
 
 std::string layers_line(const std::optional<Limit>& limit, std::size_t layers) {
   if (!limit) return "";
-  return line("Most GPU layers", fmt::format("--gpu-layers {} of {}", limit->amount, layers), limit->margin);
+  return line("Most GPU layers", format_text("--gpu-layers {} of {}", limit->amount, layers), limit->margin);
 }
 
 std::string split_line(const std::optional<LayerSplit>& split) {
-  return split ? line("Best split", fmt::format("--split {}", split->text()), split->margin) : "";
+  return split ? line("Best split", format_text("--split {}", split->text()), split->margin) : "";
 }
 
 /// With a line before, as there is something.
@@ -35,7 +35,7 @@ std::string under_heading(const std::string& lines) {
 }
 
 std::string batch_line(const std::optional<Limit>& limit) {
-  return limit ? line("Largest batch", fmt::format("--batch {}", limit->amount), limit->margin) : "";
+  return limit ? line("Largest batch", format_text("--batch {}", limit->amount), limit->margin) : "";
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ std::string limits_text(const FitLimits& limits, const Model& model, const Llama
   auto text = context_line(limits.context, model.shape.context);
   if (const auto& most = limits.sequences) {
     const auto context = with_sequences(options, most->amount).cache.context;
-    text += line("Largest batch", fmt::format("--parallel {} --context {}", most->amount, context), most->margin);
+    text += line("Largest batch", format_text("--parallel {} --context {}", most->amount, context), most->margin);
   }
   return under_heading(text + layers_line(limits.gpu_layers, model.shape.layers.size() + 1) + split_line(limits.split));
 }
@@ -61,7 +61,7 @@ std::string limits_text(const FitLimits& limits, const Model& model, const Train
 std::string limits_text(const FitLimits& limits, const Model& model, const VllmOptions& options) {
   const auto& most = limits.sequences;
   const auto requests =
-      most ? line("Most requests", fmt::format("{} of {} tokens side by side", most->amount, options.context),
+      most ? line("Most requests", format_text("{} of {} tokens side by side", most->amount, options.context),
                   most->margin)
            : "";
   return under_heading(context_line(limits.context, model.shape.context) + requests);

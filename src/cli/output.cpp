@@ -1,12 +1,13 @@
 #include "cli/output.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory::cli {
 
@@ -15,9 +16,9 @@ Result<Output> Output::create(const std::string& path) {
   if (descriptor >= 0) return Output(descriptor, path);
   if (errno == EEXIST) {
     return fail(ErrorCode::InvalidArgument,
-                fmt::format("{} exists already; recordings are never overwritten, so name another file", path));
+                format_text("{} exists already; recordings are never overwritten, so name another file", path));
   }
-  return fail(ErrorCode::Io, fmt::format("cannot create {}: {}", path, std::strerror(errno)));
+  return fail(ErrorCode::Io, format_text("cannot create {}: {}", path, std::strerror(errno)));
 }
 
 Output::Output(Output&& other) noexcept
@@ -36,7 +37,7 @@ Result<void> Output::write(std::string_view text) {
     } else if (errno != EINTR) {
       const int problem = errno;
       if (start >= 0 && ::ftruncate(descriptor_, start) == 0) ::lseek(descriptor_, start, SEEK_SET);
-      return fail(ErrorCode::Io, fmt::format("cannot write to {}: {}", name_, std::strerror(problem)));
+      return fail(ErrorCode::Io, format_text("cannot write to {}: {}", name_, std::strerror(problem)));
     }
   }
   return {};

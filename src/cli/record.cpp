@@ -1,8 +1,8 @@
-#include <fmt/format.h>
 
 #include <map>
 
 #include "cli/command.h"
+#include "core/format.h"
 #include "dualgpuopt/memory/sources/recording.h"
 
 namespace dualgpuopt::memory::cli {
@@ -23,7 +23,7 @@ Result<RecordingForm> choose_form(const RecordOptions& options) {
   if (options.format == "jsonl") return RecordingForm::JsonLines;
   if (options.format == "csv") return RecordingForm::Csv;
   if (!options.format.empty()) {
-    return fail(ErrorCode::InvalidArgument, fmt::format("--format is \"{}\"; it must be jsonl or csv", options.format));
+    return fail(ErrorCode::InvalidArgument, format_text("--format is \"{}\"; it must be jsonl or csv", options.format));
   }
   return options.file.ends_with(".csv") ? RecordingForm::Csv : RecordingForm::JsonLines;
 }

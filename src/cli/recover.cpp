@@ -1,9 +1,9 @@
-#include <fmt/format.h>
 
 #include <thread>
 
 #include "cli/command.h"
 #include "cli/recover_report.h"
+#include "core/format.h"
 #include "dualgpuopt/memory/metrics/json.h"
 #include "dualgpuopt/memory/recovery/relief.h"
 
@@ -90,17 +90,17 @@ Result<DeviceSnapshot> find_device(const MemoryMonitor& monitor, int gpu) {
   }
   if (device == nullptr) {
     return fail(ErrorCode::InvalidArgument,
-                fmt::format("--gpu {}: there is no such GPU; gpumem status lists those there are", gpu));
+                format_text("--gpu {}: there is no such GPU; gpumem status lists those there are", gpu));
   }
   if (device->device->kind == DeviceKind::Partitioned) {
     return fail(ErrorCode::InvalidArgument,
-                fmt::format("--gpu {}: its memory belongs to its instances; name one of them", gpu));
+                format_text("--gpu {}: its memory belongs to its instances; name one of them", gpu));
   }
   return *device;
 }
 
 Result<Bytes> target_of(const RecoverOptions& options, const Reading& reading) {
-  if (!reading.ok()) return fail(ErrorCode::Unavailable, fmt::format("GPU {}: {}", options.gpu, reading.reason));
+  if (!reading.ok()) return fail(ErrorCode::Unavailable, format_text("GPU {}: {}", options.gpu, reading.reason));
   if (const auto percent = parse_percent(options.target)) {
     if (!reading.memory->total)
       return fail(ErrorCode::Unavailable, "the GPU's total is not known: give bytes to --target");
@@ -109,7 +109,7 @@ Result<Bytes> target_of(const RecoverOptions& options, const Reading& reading) {
   const auto bytes = parse_bytes(options.target);
   if (bytes) return *bytes;
   return fail(ErrorCode::ParseFailed,
-              fmt::format("--target: cannot read {}: expected a percentage, as in 80%, or use, as in 12GiB",
+              format_text("--target: cannot read {}: expected a percentage, as in 80%, or use, as in 12GiB",
                           in_quotes(options.target)));
 }
 

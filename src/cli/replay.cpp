@@ -1,6 +1,6 @@
-#include <fmt/format.h>
 
 #include "cli/command.h"
+#include "core/format.h"
 #include "dualgpuopt/memory/daemon/config.h"
 #include "dualgpuopt/memory/metrics/json.h"
 #include "dualgpuopt/memory/sources/trace.h"
@@ -42,15 +42,15 @@ Result<void> keep_only(Trace& trace, int gpu) {
   std::erase_if(trace.readings, [&](const Reading& reading) { return reading.gpu != gpu; });
   std::erase_if(trace.devices, [&](const Device& device) { return device.gpu != gpu; });
   if (!trace.devices.empty()) return {};
-  return fail(ErrorCode::InvalidArgument, fmt::format("--gpu {}: the recording has no such GPU", gpu));
+  return fail(ErrorCode::InvalidArgument, format_text("--gpu {}: the recording has no such GPU", gpu));
 }
 
 /// Without a capacity there are no levels and no risk; say so instead of being silent.
 void warn(const Trace& trace, const MonitorConfig& config) {
-  for (const auto& warning : trace.warnings) fmt::print(stderr, "gpumem: {}\n", warning);
+  for (const auto& warning : trace.warnings) print_text(stderr, "gpumem: {}\n", warning);
   const auto has_total = [](const Reading& reading) { return reading.ok() && reading.memory->total; };
   if (!config.capacity && std::none_of(trace.readings.begin(), trace.readings.end(), has_total)) {
-    fmt::print(stderr, "gpumem: the recording has no totals, so there are no levels; give --capacity to have them\n");
+    print_text(stderr, "gpumem: the recording has no totals, so there are no levels; give --capacity to have them\n");
   }
 }
 

@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -8,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/describe.h"
 #include "cli/style.h"
+#include "core/format.h"
 #include "job/supervisor.h"
 
 namespace dualgpuopt::memory::cli {
@@ -34,7 +34,7 @@ struct RunOptions {
 /// One write a line, so that lines of the command do not come in between.
 void say(const std::string& text, Provenance provenance) {
   const auto label = provenance_label(provenance);
-  const auto line = fmt::format("gpumem: {}{}\n", label.empty() ? "" : label + ": ", text);
+  const auto line = format_text("gpumem: {}{}\n", label.empty() ? "" : label + ": ", text);
   (void)!::write(STDERR_FILENO, line.data(), line.size());
 }
 
@@ -86,11 +86,11 @@ class RecordFile {
     if (path.empty() || path == "-") return RecordFile(path.empty() ? -1 : STDERR_FILENO);
     const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (descriptor >= 0) return RecordFile(descriptor);
-    return fail(ErrorCode::Io, fmt::format("--json: cannot open {}: {}", path, std::strerror(errno)));
+    return fail(ErrorCode::Io, format_text("--json: cannot open {}: {}", path, std::strerror(errno)));
   }
   void write(const std::string& line) const {
     if (descriptor_ >= 0 && ::write(descriptor_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
-      say(fmt::format("the record was not written: {}", std::strerror(errno)), Provenance::Driver);
+      say(format_text("the record was not written: {}", std::strerror(errno)), Provenance::Driver);
     }
   }
 
@@ -105,7 +105,7 @@ Result<void> check_gpus(const job::Budget& budget, const MemoryMonitor& monitor)
   for (const auto& [gpu, bytes] : budget.by_gpu) {
     const bool is_there = std::any_of(devices.begin(), devices.end(),
                                       [&, wanted = gpu](const Device& each) { return each.gpu == wanted; });
-    if (!is_there) return fail(ErrorCode::NotFound, fmt::format("--gpu-budget: there is no GPU {}", gpu));
+    if (!is_there) return fail(ErrorCode::NotFound, format_text("--gpu-budget: there is no GPU {}", gpu));
   }
   return {};
 }
@@ -150,7 +150,7 @@ int run_to_end(const RunOptions& options, const job::JobOptions& resolved, const
   }
   if (const int problem = launch->let_go(terminal); problem != 0) {
     terminal.take_back_from(launch->job());
-    say(fmt::format("cannot run {}: {}", in_quotes(resolved.command.front()), std::strerror(problem)),
+    say(format_text("cannot run {}: {}", in_quotes(resolved.command.front()), std::strerror(problem)),
         Provenance::Driver);
     return job::exit_code_of_failed_exec(problem);
   }

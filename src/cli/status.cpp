@@ -1,9 +1,9 @@
-#include <fmt/format.h>
 
 #include "cli/command.h"
 #include "cli/describe.h"
 #include "cli/device_table.h"
 #include "cli/screen.h"
+#include "core/format.h"
 #include "dualgpuopt/memory/metrics/json.h"
 
 namespace dualgpuopt::memory::cli {
@@ -30,10 +30,10 @@ Result<void> print_json(const Snapshot& snapshot, Output& output) {
 std::string describe_trouble(const DeviceSnapshot& device) {
   std::string text;
   if (!device.reason.empty()) {
-    text += fmt::format("\nGPU {} is {}: {}\n", device.device->gpu, to_string(device.status), device.reason);
+    text += format_text("\nGPU {} is {}: {}\n", device.device->gpu, to_string(device.status), device.reason);
   }
   if (!device.events.empty()) {
-    text += fmt::format("\nGPU {}: the driver reports {}\n", device.device->gpu, describe_events(device.events));
+    text += format_text("\nGPU {}: the driver reports {}\n", device.device->gpu, describe_events(device.events));
   }
   return text;
 }
@@ -46,7 +46,7 @@ std::string describe_snapshot(const Snapshot& snapshot, const TableStyle& style)
   for (const auto& device : snapshot.devices) {
     const auto processes = process_lines(device, style, kMostProcesses);
     if (processes.empty()) continue;
-    text += fmt::format("\nGPU {} processes\n", device.device->gpu);
+    text += format_text("\nGPU {} processes\n", device.device->gpu);
     for (const auto& line : processes) text += line + "\n";
   }
   return text;

@@ -1,4 +1,3 @@
-#include <fmt/format.h>
 
 #include <deque>
 
@@ -7,6 +6,7 @@
 #include "cli/device_table.h"
 #include "cli/screen.h"
 #include "cli/watch_view.h"
+#include "core/format.h"
 #include "dualgpuopt/memory/core/mutex.h"
 #include "dualgpuopt/memory/metrics/json.h"
 

@@ -1,10 +1,9 @@
 #include "cli/watch_view.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "cli/describe.h"
+#include "core/format.h"
 
 namespace dualgpuopt::memory::cli {
 namespace {
@@ -12,7 +11,7 @@ namespace {
 std::string title(const Snapshot& snapshot, const std::string& source, const TableStyle& style) {
   const auto label = provenance_label(snapshot.provenance);
   const auto count = snapshot.devices.size();
-  const auto text = fmt::format("gpumem  {}{} GPU{} from {}  {}", label.empty() ? "" : label + "  ", count,
+  const auto text = format_text("gpumem  {}{} GPU{} from {}  {}", label.empty() ? "" : label + "  ", count,
                                 count == 1 ? "" : "s", source, describe_time(snapshot.time));
   return bold(fit(text, style.width), style.colors);
 }

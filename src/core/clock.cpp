@@ -1,17 +1,18 @@
 #include "dualgpuopt/memory/core/clock.h"
 
 #include <fmt/chrono.h>
-#include <fmt/format.h>
 
 #include <condition_variable>
 #include <mutex>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 
 std::string format_wall_time(WallTime time) {
   const auto whole = std::chrono::floor<std::chrono::seconds>(time);
   const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(time - whole).count();
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(whole)), millis);
+  return format_text("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(whole)), millis);
 }
 
 bool SystemClock::sleep_until(MonoTime time, const std::stop_token& stop) {

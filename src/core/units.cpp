@@ -1,12 +1,12 @@
 #include "dualgpuopt/memory/core/units.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -51,7 +51,7 @@ constexpr Grammar kDurationGrammar{"a duration", kDurationUnits.data(), kDuratio
                                    "a number with ms, s, min, h or d, as in 1.5s"};
 
 tl::unexpected<Error> refuse(const Grammar& grammar, std::string_view text, std::size_t at, std::string_view why) {
-  return fail(ErrorCode::ParseFailed, fmt::format("cannot read {} as {}: {} at character {}; expected {}",
+  return fail(ErrorCode::ParseFailed, format_text("cannot read {} as {}: {} at character {}; expected {}",
                                                   in_quotes(text), grammar.what, why, at + 1, grammar.expected));
 }
 
@@ -81,7 +81,7 @@ Result<double> parse_quantity(const Grammar& grammar, std::string_view text) {
   const auto* unit = std::find_if(grammar.units, units_end, [&](const Unit& u) { return u.name == name; });
   if (unit == units_end) {
     return refuse(grammar, text, unit_start,
-                  fmt::format("unknown unit {}", in_quotes(text.substr(unit_start, end - unit_start))));
+                  format_text("unknown unit {}", in_quotes(text.substr(unit_start, end - unit_start))));
   }
   return number * unit->factor;
 }
@@ -131,17 +131,17 @@ Result<ByteUnit> parse_byte_unit(std::string_view text) {
   if (name == "mib") return ByteUnit::MiB;
   if (name == "gib") return ByteUnit::GiB;
   return fail(ErrorCode::ParseFailed,
-              fmt::format("cannot read {} as a unit: expected auto, B, KiB, MiB or GiB", in_quotes(text)));
+              format_text("cannot read {} as a unit: expected auto, B, KiB, MiB or GiB", in_quotes(text)));
 }
 
 std::string format_bytes(Bytes bytes, ByteUnit unit) {
   const auto chosen = unit == ByteUnit::Auto ? fitting_unit(bytes) : unit;
   const auto amount = static_cast<double>(bytes);
   switch (chosen) {
-    case ByteUnit::GiB: return fmt::format("{:.1f} GiB", amount / 0x1p30);
-    case ByteUnit::MiB: return fmt::format("{:.0f} MiB", amount / 0x1p20);
-    case ByteUnit::KiB: return fmt::format("{:.0f} KiB", amount / 0x1p10);
-    default: return fmt::format("{} B", bytes);
+    case ByteUnit::GiB: return format_text("{:.1f} GiB", amount / 0x1p30);
+    case ByteUnit::MiB: return format_text("{:.0f} MiB", amount / 0x1p20);
+    case ByteUnit::KiB: return format_text("{:.0f} KiB", amount / 0x1p10);
+    default: return format_text("{} B", bytes);
   }
 }
 
@@ -158,14 +158,14 @@ std::string format_rate(double bytes_per_second) {
 
 std::string format_duration(Duration duration) {
   using namespace std::chrono;
-  if (duration < seconds(1)) return fmt::format("{} ms", round<milliseconds>(duration).count());
+  if (duration < seconds(1)) return format_text("{} ms", round<milliseconds>(duration).count());
   const auto total = round<seconds>(duration).count();
-  if (total < 60) return fmt::format("{} s", total);
-  if (total < 3600) return fmt::format("{} min {:02} s", total / 60, total % 60);
-  if (total < 86400) return fmt::format("{} h {:02} min", total / 3600, total % 3600 / 60);
-  return fmt::format("{} d {} h", total / 86400, total % 86400 / 3600);
+  if (total < 60) return format_text("{} s", total);
+  if (total < 3600) return format_text("{} min {:02} s", total / 60, total % 60);
+  if (total < 86400) return format_text("{} h {:02} min", total / 3600, total % 3600 / 60);
+  return format_text("{} d {} h", total / 86400, total % 86400 / 3600);
 }
 
-std::string format_percent(double percent) { return fmt::format("{:.1f}%", percent); }
+std::string format_percent(double percent) { return format_text("{:.1f}%", percent); }
 
 }  // namespace dualgpuopt::memory

@@ -1,9 +1,8 @@
 #include "dualgpuopt/memory/daemon/config.h"
 
-#include <fmt/format.h>
-
 #include <array>
 
+#include "core/format.h"
 #include "daemon/terminate_config.h"
 #include "metrics/parse_enum.h"
 #include "sources/text_file.h"
@@ -52,7 +51,7 @@ void read_polling(PollingConfig& polling, const TomlTable& table) {
 }
 
 void read_level(LevelThreshold& threshold, const TomlTable& thresholds, const std::string& name) {
-  const auto table = thresholds.table(name, fmt::format("[thresholds.{}]", name));
+  const auto table = thresholds.table(name, format_text("[thresholds.{}]", name));
   if (!table) return;
   table->allow_only({"percent", "lowest", "highest", "free", "minimum_duration", "time_to_oom"});
   set(threshold.percent, table->percent("percent"));
@@ -89,7 +88,7 @@ void read_rungs(std::vector<RecoveryStrategy>& rungs, const TomlTable& table) {
 
 void read_limits(LadderConfig& ladder, const TomlTable& parent, RecoveryStrategy rung) {
   const std::string name(to_string(rung));
-  const auto table = parent.table(name, fmt::format("[ladder.{}]", name));
+  const auto table = parent.table(name, format_text("[ladder.{}]", name));
   if (!table) return;
   table->allow_only({"time_limit", "settle", "from", "by_forecast", "attempts", "rest"});
   auto& limits = ladder.limits[rung];

@@ -1,8 +1,8 @@
 #include "job/budget.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory::job {
 namespace {
@@ -13,7 +13,7 @@ Result<int> parse_gpu(std::string_view text) {
   int gpu = -1;
   const auto [rest, problem] = std::from_chars(text.data(), text.data() + text.size(), gpu);
   if (problem == std::errc{} && rest == text.data() + text.size() && gpu >= 0 && gpu < kMostGpus) return gpu;
-  return fail(ErrorCode::ParseFailed, fmt::format("{} is no number of a GPU, as in 0:20GiB,1:8GiB", in_quotes(text)));
+  return fail(ErrorCode::ParseFailed, format_text("{} is no number of a GPU, as in 0:20GiB,1:8GiB", in_quotes(text)));
 }
 
 /// "0:20GiB" into `budget`.
@@ -21,14 +21,14 @@ Result<void> add_part(std::string_view part, Budget& budget) {
   const auto colon = part.find(':');
   if (colon == std::string_view::npos) {
     return fail(ErrorCode::ParseFailed,
-                fmt::format("{} names no GPU; write one size for all, or 0:20GiB,1:8GiB", in_quotes(part)));
+                format_text("{} names no GPU; write one size for all, or 0:20GiB,1:8GiB", in_quotes(part)));
   }
   const auto gpu = parse_gpu(part.substr(0, colon));
   if (!gpu) return fail(gpu.error());
   const auto bytes = parse_bytes(part.substr(colon + 1));
   if (!bytes) return fail(bytes.error());
   if (budget.by_gpu.emplace(*gpu, *bytes).second) return {};
-  return fail(ErrorCode::ParseFailed, fmt::format("GPU {} is named twice", *gpu));
+  return fail(ErrorCode::ParseFailed, format_text("GPU {} is named twice", *gpu));
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ std::string describe(const Budget& budget) {
   if (budget.total) return format_bytes(*budget.total);
   std::string text;
   for (const auto& [gpu, bytes] : budget.by_gpu) {
-    text += fmt::format("{}{} on GPU {}", text.empty() ? "" : ", ", format_bytes(bytes), gpu);
+    text += format_text("{}{} on GPU {}", text.empty() ? "" : ", ", format_bytes(bytes), gpu);
   }
   return text;
 }

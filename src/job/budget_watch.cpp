@@ -1,8 +1,8 @@
 #include "job/budget_watch.h"
 
-#include <fmt/format.h>
-
 #include <csignal>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory::job {
 namespace {
@@ -19,9 +19,9 @@ JobActions tell(std::string text) { return {Notice{std::move(text)}}; }
 }  // namespace
 
 std::string describe(const Limit& limit) {
-  const auto where = limit.gpu ? fmt::format(" on GPU {}", *limit.gpu) : "";
+  const auto where = limit.gpu ? format_text(" on GPU {}", *limit.gpu) : "";
   const auto* place = limit.is_exceeded() ? "over its budget" : "near its budget";
-  return fmt::format("holds {}{}, {} of {}", format_bytes(limit.used), where, place, format_bytes(limit.budget));
+  return format_text("holds {}{}, {} of {}", format_bytes(limit.used), where, place, format_bytes(limit.budget));
 }
 
 JobActions BudgetWatch::on_measured(const JobMemory& memory, MonoTime now) {
@@ -44,7 +44,7 @@ JobActions BudgetWatch::say_unknown(const std::string& unknown) {
   const auto before = std::exchange(unknown_, unknown);
   if (unknown.empty()) return tell("the job's GPU memory can be measured again, and its budget is watched");
   const auto* means = before.empty() ? "the budget cannot be enforced" : "the budget still cannot be enforced";
-  return tell(fmt::format("{}, because what the job holds is not known: {}", means, unknown));
+  return tell(format_text("{}, because what the job holds is not known: {}", means, unknown));
 }
 
 JobActions BudgetWatch::exceed(const Limit& limit, const JobMemory& memory, MonoTime now) {
@@ -60,7 +60,7 @@ JobActions BudgetWatch::confirm(const Limit& limit, const JobMemory& memory, Mon
   warned_ = true;
   if (memory.provenance != Provenance::Driver) {
     state_ = State::DryRun;
-    return tell(fmt::format("the job {}; dry run, for the numbers are {}: nothing is run or terminated",
+    return tell(format_text("the job {}; dry run, for the numbers are {}: nothing is run or terminated",
                             describe(limit), to_string(memory.provenance)));
   }
   auto actions = tell(announcement(limit));
@@ -75,7 +75,7 @@ JobActions BudgetWatch::confirm(const Limit& limit, const JobMemory& memory, Mon
 std::string BudgetWatch::announcement(const Limit& limit) const {
   const auto* first = rules_.has_pressure_command ? "the pressure command runs now, then it" : "it";
   const auto grace = format_duration(rules_.grace);
-  return fmt::format("the job {}: {} has {} to come back within; else SIGTERM ends it, and SIGKILL {} later",
+  return format_text("the job {}: {} has {} to come back within; else SIGTERM ends it, and SIGKILL {} later",
                      describe(limit), first, grace, grace);
 }
 
@@ -85,7 +85,7 @@ JobActions BudgetWatch::verify(const Limit& limit, const JobMemory& memory, Mono
   until_ = now + rules_.grace;
   terminated_for_ = limit;
   auto actions =
-      tell(fmt::format("the job still {}: SIGTERM now, SIGKILL in {}", describe(limit), format_duration(rules_.grace)));
+      tell(format_text("the job still {}: SIGTERM now, SIGKILL in {}", describe(limit), format_duration(rules_.grace)));
   actions.emplace_back(SignalJob{SIGTERM});
   return actions;
 }
@@ -95,13 +95,13 @@ JobActions BudgetWatch::keep_within(const Limit& limit, const std::string& unkno
   if (!unknown.empty()) return {};
   if (state_ == State::Grace || state_ == State::DryRun) {
     const auto was = std::exchange(state_, State::Within);
-    return tell(fmt::format("the job is within its budget again, with {} of {}{}", format_bytes(limit.used),
+    return tell(format_text("the job is within its budget again, with {} of {}{}", format_bytes(limit.used),
                             format_bytes(limit.budget), was == State::Grace ? "; nothing is terminated" : ""));
   }
   if (state_ != State::Within) return {};
   if (limit.share() < BudgetRules::kCalmAt) warned_ = false;
   if (limit.share() < BudgetRules::kWarnAt || std::exchange(warned_, true)) return {};
-  return tell(fmt::format("the job {}", describe(limit)));
+  return tell(format_text("the job {}", describe(limit)));
 }
 
 JobActions BudgetWatch::on_pressure_command_ended(MonoTime now) {

@@ -1,10 +1,10 @@
 #include "job/job_memory.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
 #include <numeric>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory::job {
 namespace {
@@ -56,7 +56,7 @@ const GpuShare* JobMemory::find(int gpu) const {
 std::string JobMemory::reason(const Budget& budget) const {
   for (const auto& share : gpus) {
     const bool is_limited = budget.by_gpu.empty() || budget.by_gpu.contains(share.gpu);
-    if (is_limited && !share.is_known()) return fmt::format("GPU {}: {}", share.gpu, share.reason);
+    if (is_limited && !share.is_known()) return format_text("GPU {}: {}", share.gpu, share.reason);
   }
   return "";
 }

@@ -1,8 +1,8 @@
 #include "job/job_watch.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory::job {
 namespace {
@@ -36,7 +36,7 @@ void JobWatch::take(const MemoryAlert& alert) {
   ++pressures_;
   if (!has_pressure_command_) return;
   if (alert.provenance != Provenance::Driver) {
-    add({Notice{fmt::format("{}; dry run, for the numbers are {}: the pressure command is not run", alert.text(),
+    add({Notice{format_text("{}; dry run, for the numbers are {}: the pressure command is not run", alert.text(),
                             to_string(alert.provenance))}});
     return;
   }

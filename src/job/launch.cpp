@@ -1,7 +1,6 @@
 #include "job/launch.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -11,6 +10,8 @@
 #include <charconv>
 #include <cstring>
 #include <utility>
+
+#include "core/format.h"
 
 extern char** environ;
 
@@ -30,7 +31,7 @@ struct Pipe {
 Result<Pipe> make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) == 0) return Pipe{ends[0], ends[1]};
-  return fail(ErrorCode::Io, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
+  return fail(ErrorCode::Io, format_text("cannot make a pipe: {}", std::strerror(errno)));
 }
 
 void close_all(std::initializer_list<int> descriptors) {
@@ -129,7 +130,7 @@ Result<Launch> Launch::prepare(const std::vector<std::string>& command, const st
     return Launch(child, gate->writing, answer->reading);
   }
   close_all({gate->writing, answer->reading});
-  return fail(ErrorCode::Io, fmt::format("cannot start a process: {}", std::strerror(problem)));
+  return fail(ErrorCode::Io, format_text("cannot start a process: {}", std::strerror(problem)));
 }
 
 Launch::Launch(Launch&& other) noexcept

@@ -1,7 +1,6 @@
 #include "job/pressure_command.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "core/format.h"
 #include "job/launch.h"
 
 namespace dualgpuopt::memory::job {
@@ -18,8 +18,8 @@ constexpr int kCannotRun = 126;
 
 /// Where a number is not known or does not apply the text is empty.
 std::vector<std::string> entries_for(const PressureCause& cause, pid_t job) {
-  return {fmt::format("GPUMEM_JOB={}", job), "GPUMEM_GPU=" + (cause.gpu ? std::to_string(*cause.gpu) : ""),
-          fmt::format("GPUMEM_USED_BYTES={}", cause.used),
+  return {format_text("GPUMEM_JOB={}", job), "GPUMEM_GPU=" + (cause.gpu ? std::to_string(*cause.gpu) : ""),
+          format_text("GPUMEM_USED_BYTES={}", cause.used),
           "GPUMEM_BUDGET_BYTES=" + (cause.budget ? std::to_string(*cause.budget) : ""),
           "GPUMEM_REASON=" + cause.reason};
 }
@@ -50,7 +50,7 @@ Result<pid_t> PressureCommand::start(const PressureCause& cause, pid_t job, Mono
     become_shell(const_cast<char**>(argument_pointers.data()), const_cast<char**>(environment_pointers.data()), parent,
                  signals_);
   }
-  if (child < 0) return fail(ErrorCode::Io, fmt::format("cannot start a process: {}", std::strerror(errno)));
+  if (child < 0) return fail(ErrorCode::Io, format_text("cannot start a process: {}", std::strerror(errno)));
   ::setpgid(child, child);
   running_ = child;
   until_ = now + limit_;

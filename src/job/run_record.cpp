@@ -1,11 +1,11 @@
 #include "job/run_record.h"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <csignal>
 #include <cstring>
 
+#include "core/format.h"
 #include "metrics/json_fields.h"
 
 namespace dualgpuopt::memory::job {
@@ -14,42 +14,42 @@ namespace {
 constexpr int kSignalled = 128;
 
 std::string describe_end(const CommandEnd& end) {
-  if (end.signal == 0) return fmt::format("exited with code {}", end.code);
-  return fmt::format("was ended by signal {} ({})", end.signal, ::strsignal(end.signal));
+  if (end.signal == 0) return format_text("exited with code {}", end.code);
+  return format_text("was ended by signal {} ({})", end.signal, ::strsignal(end.signal));
 }
 
 std::string describe_termination(const RunRecord& record) {
   if (!record.terminated_for) return "";
-  return fmt::format("it was terminated by {} because it held {} of a budget of {}{}\n",
+  return format_text("it was terminated by {} because it held {} of a budget of {}{}\n",
                      record.killed ? "SIGKILL" : "SIGTERM", format_bytes(record.terminated_for->used),
                      format_bytes(record.terminated_for->budget),
-                     record.terminated_for->gpu ? fmt::format(" on GPU {}", *record.terminated_for->gpu) : "");
+                     record.terminated_for->gpu ? format_text(" on GPU {}", *record.terminated_for->gpu) : "");
 }
 
 std::string describe_peaks(const RunRecord& record) {
   std::vector<std::string> parts;
   for (const auto& [gpu, peak] : record.peak_by_gpu) {
-    parts.push_back(fmt::format("GPU {} {} after {}", gpu, format_bytes(peak.used), format_duration(peak.at)));
+    parts.push_back(format_text("GPU {} {} after {}", gpu, format_bytes(peak.used), format_duration(peak.at)));
   }
-  const auto label = record.provenance == Provenance::Driver ? "" : fmt::format(", {}", to_string(record.provenance));
-  return fmt::format("peak GPU memory {} after {} ({}), as {} samples from {} saw it{}\n",
+  const auto label = record.provenance == Provenance::Driver ? "" : format_text(", {}", to_string(record.provenance));
+  return format_text("peak GPU memory {} after {} ({}), as {} samples from {} saw it{}\n",
                      format_bytes(record.peak->used), format_duration(record.peak->at), fmt::join(parts, ", "),
                      record.samples, record.source, label);
 }
 
 std::string describe_memory(const RunRecord& record) {
-  if (!record.peak) return fmt::format("GPU memory was not measured: {}\n", record.not_measured);
+  if (!record.peak) return format_text("GPU memory was not measured: {}\n", record.not_measured);
   auto text = describe_peaks(record);
   if (record.unknown_for > Duration::zero()) {
     text +=
-        fmt::format("for {} not all of it was known: {}\n", format_duration(record.unknown_for), record.unknown_reason);
+        format_text("for {} not all of it was known: {}\n", format_duration(record.unknown_for), record.unknown_reason);
   }
   return text;
 }
 
 std::string describe_pressure(const RunRecord& record) {
   if (record.pressures == 0 && record.pressure_runs == 0) return "";
-  return fmt::format("GPUs were short of memory {} times; the pressure command ran {} times\n", record.pressures,
+  return format_text("GPUs were short of memory {} times; the pressure command ran {} times\n", record.pressures,
                      record.pressure_runs);
 }
 
@@ -87,10 +87,10 @@ int RunRecord::exit_code() const {
 
 std::string describe(const RunRecord& record) {
   std::string text =
-      fmt::format("{} {} after {}\n", record.command.front(), describe_end(record.end), format_duration(record.wall));
+      format_text("{} {} after {}\n", record.command.front(), describe_end(record.end), format_duration(record.wall));
   text += describe_termination(record) + describe_memory(record) + describe_pressure(record);
   if (record.still_running > 0) {
-    text += fmt::format("{} processes that it started go on; they are not watched any more\n", record.still_running);
+    text += format_text("{} processes that it started go on; they are not watched any more\n", record.still_running);
   }
   return text;
 }

@@ -1,12 +1,12 @@
 #include "job/supervisor.h"
 
-#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/processes/driver_pids.h"
 #include "job/job_signalling.h"
 
@@ -131,7 +131,7 @@ void Supervisor::look_at_memory() {
   if (const auto news = parts_.memory.take_news()) take_memory(*news);
   for (const auto& alert : parts_.memory.take_alerts()) watch_.take(alert);
   if (pressure_.enforce_limit(now)) {
-    parts_.say(fmt::format("the pressure command took longer than {} and is killed",
+    parts_.say(format_text("the pressure command took longer than {} and is killed",
                            format_duration(options_.pressure_limit)));
   }
   watch_.let_pass(now);

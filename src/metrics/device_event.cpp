@@ -1,10 +1,10 @@
 #include "dualgpuopt/memory/metrics/device_event.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -27,7 +27,7 @@ constexpr std::array<std::pair<std::uint64_t, std::string_view>, 12> kMeanings{{
 
 std::string describe_xid(std::uint64_t code) {
   const auto* found = std::find_if(kMeanings.begin(), kMeanings.end(), [&](const auto& m) { return m.first == code; });
-  return found == kMeanings.end() ? fmt::format("Xid {}", code) : fmt::format("Xid {} ({})", code, found->second);
+  return found == kMeanings.end() ? format_text("Xid {}", code) : format_text("Xid {} ({})", code, found->second);
 }
 
 }  // namespace

@@ -1,16 +1,16 @@
 #include "dualgpuopt/memory/metrics/forecast.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
 
 std::string in_words(const std::optional<Seconds>& time) {
   const auto seconds = time.value_or(Seconds(0));
-  if (seconds.count() < 10) return fmt::format("{:.1f} s", seconds.count());
+  if (seconds.count() < 10) return format_text("{:.1f} s", seconds.count());
   return format_duration(std::chrono::duration_cast<Duration>(seconds));
 }
 
@@ -40,15 +40,15 @@ std::string explain(const Forecast& forecast) {
     case Regime::Unknown: return "too few readings for a forecast";
     case Regime::Steady: return "steady";
     case Regime::Restless: return "moves without a direction";
-    case Regime::Growing: return fmt::format("grows by {}", pace(forecast.slope_bytes_per_second));
-    case Regime::Falling: return fmt::format("falls by {}", pace(forecast.slope_bytes_per_second));
+    case Regime::Growing: return format_text("grows by {}", pace(forecast.slope_bytes_per_second));
+    case Regime::Falling: return format_text("falls by {}", pace(forecast.slope_bytes_per_second));
     case Regime::Stepping:
-      return fmt::format("rises in steps of {} every {}", format_bytes(forecast.step), in_words(forecast.period));
+      return format_text("rises in steps of {} every {}", format_bytes(forecast.step), in_words(forecast.period));
     case Regime::Recurring:
-      return fmt::format("fills up every {} or so, the last time until {} ago", in_words(forecast.period),
+      return format_text("fills up every {} or so, the last time until {} ago", in_words(forecast.period),
                          in_words(forecast.since_oom));
     case Regime::Returning:
-      return fmt::format("was full until {} ago, and what falls mostly comes back", in_words(forecast.since_oom));
+      return format_text("was full until {} ago, and what falls mostly comes back", in_words(forecast.since_oom));
   }
   return "";
 }

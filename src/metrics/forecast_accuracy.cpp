@@ -1,9 +1,8 @@
 #include "dualgpuopt/memory/metrics/forecast_accuracy.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 
+#include "core/format.h"
 #include "metrics/json_fields.h"
 
 namespace dualgpuopt::memory {
@@ -37,9 +36,9 @@ std::optional<double> ForecastAccuracy::interval_coverage() const {
 std::string ForecastAccuracy::text() const {
   if (due == 0) return "no forecast has come due yet";
   const auto outcome =
-      exhaustions == 0 ? "nothing ran out" : fmt::format("{} of {} exhaustions foreseen", foreseen, exhaustions);
-  const auto warned = alarms == 0 ? "no alarms" : fmt::format("{} of {} alarms came true", alarms_true, alarms);
-  return fmt::format("{} forecasts came due: {}, {}, risk off by {:.3f}", due, outcome, warned, *calibration_error());
+      exhaustions == 0 ? "nothing ran out" : format_text("{} of {} exhaustions foreseen", foreseen, exhaustions);
+  const auto warned = alarms == 0 ? "no alarms" : format_text("{} of {} alarms came true", alarms_true, alarms);
+  return format_text("{} forecasts came due: {}, {}, risk off by {:.3f}", due, outcome, warned, *calibration_error());
 }
 
 std::string to_json(const ForecastAccuracy& accuracy, int gpu, const TimeStamp& time, Provenance provenance) {

@@ -1,9 +1,8 @@
 #include "dualgpuopt/memory/metrics/leak.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "core/format.h"
 #include "metrics/json_fields.h"
 
 namespace dualgpuopt::memory {
@@ -22,8 +21,8 @@ std::string pace(double bytes_per_second) {
 }  // namespace
 
 std::string Leak::text() const {
-  const auto who = pid ? fmt::format("process {} ({}) ", *pid, name.empty() ? "not visible from here" : name) : "";
-  return fmt::format("{}leaks {}: {} in {} ({:.1f} % sure)", who, pace(estimate.bytes_per_second),
+  const auto who = pid ? format_text("process {} ({}) ", *pid, name.empty() ? "not visible from here" : name) : "";
+  return format_text("{}leaks {}: {} in {} ({:.1f} % sure)", who, pace(estimate.bytes_per_second),
                      format_bytes(estimate.grown),
                      format_duration(std::chrono::duration_cast<Duration>(estimate.lasting)),
                      std::min(kSurest, 100 * estimate.confidence));

@@ -1,8 +1,8 @@
 #include "metrics/parse_enum.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -28,7 +28,7 @@ bool equal_in_any_case(std::string_view left, std::string_view right) {
 
 Error unknown_name(std::string_view text, std::string_view what, const std::vector<std::string_view>& names) {
   return {ErrorCode::ParseFailed,
-          fmt::format("cannot read {} as {}; expected {}", in_quotes(text), what, listed(names))};
+          format_text("cannot read {} as {}; expected {}", in_quotes(text), what, listed(names))};
 }
 
 }  // namespace dualgpuopt::memory

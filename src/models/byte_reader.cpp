@@ -1,11 +1,11 @@
 #include "models/byte_reader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <bit>
 #include <fstream>
 #include <utility>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -30,12 +30,12 @@ ByteReader::ByteReader(std::unique_ptr<std::istream> stream, std::uint64_t size)
     : stream_(std::move(stream)), size_(size), buffer_(kBufferSize) {}
 
 void ByteReader::refuse(const std::string& why) {
-  if (!failed()) failure_ = fmt::format("at byte {}: {}", position_, why);
+  if (!failed()) failure_ = format_text("at byte {}: {}", position_, why);
 }
 
 bool ByteReader::has(std::uint64_t bytes, std::string_view what) {
   if (!failed() && bytes > left()) {
-    refuse(fmt::format("the file ends within {}: {} bytes are wanted, {} are left", what, bytes, left()));
+    refuse(format_text("the file ends within {}: {} bytes are wanted, {} are left", what, bytes, left()));
   }
   return !failed();
 }
@@ -63,7 +63,7 @@ void ByteReader::read(char* into, std::uint64_t bytes, std::string_view what) {
 std::string ByteReader::text(std::uint64_t length, std::uint64_t most, std::string_view what) {
   if (!has(length, what)) return {};
   if (length > most) {
-    refuse(fmt::format("{} has {} bytes; at most {} are expected", what, length, most));
+    refuse(format_text("{} has {} bytes; at most {} are expected", what, length, most));
     return {};
   }
   std::string text(length, '\0');

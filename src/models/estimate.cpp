@@ -1,11 +1,10 @@
 #include "dualgpuopt/memory/models/estimate.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <numeric>
 
+#include "core/format.h"
 #include "models/request_text.h"
 
 namespace dualgpuopt::memory {
@@ -61,7 +60,7 @@ Result<void> apply_version(const std::string& version, LlamaCppOptions& options)
   if (build == 0) {
     return fail(
         ErrorCode::InvalidArgument,
-        fmt::format("runtime_version: \"{}\" is not known; expected a build such as b5400, or ik for ik_llama.cpp",
+        format_text("runtime_version: \"{}\" is not known; expected a build such as b5400, or ik for ik_llama.cpp",
                     version));
   }
   apply_build(build, options);

@@ -1,9 +1,9 @@
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/models/estimate.h"
 
 namespace dualgpuopt::memory {
@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string device_name(const DeviceNeed& need) { return need.gpu ? fmt::format("GPU {}", *need.gpu) : "host"; }
+std::string device_name(const DeviceNeed& need) { return need.gpu ? format_text("GPU {}", *need.gpu) : "host"; }
 
 std::string written(const Json& record) { return record.dump(-1, ' ', false, Json::error_handler_t::replace); }
 

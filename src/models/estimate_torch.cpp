@@ -1,8 +1,8 @@
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
+#include "core/format.h"
 #include "models/largest.h"
 #include "models/request_text.h"
 #include "models/saturated.h"
@@ -32,7 +32,7 @@ Result<Value> one_of(const char* field, const std::string& text, const Words<Val
     expected += (expected.empty() ? "" : ", ") + std::string(word);
   }
   return fail(ErrorCode::InvalidArgument,
-              fmt::format("{}: \"{}\" is not known; expected one of {}", field, text, expected));
+              format_text("{}: \"{}\" is not known; expected one of {}", field, text, expected));
 }
 
 /// The weights as if they were kept in that format.
@@ -81,19 +81,19 @@ std::vector<std::string> remedies(const TransformersEstimate& answer) {
     options.batch = count;
     return fits(answer, options);
   });
-  if (batch > 0) found.push_back(fmt::format("generate fewer sequences side by side: --batch {}", batch));
+  if (batch > 0) found.push_back(format_text("generate fewer sequences side by side: --batch {}", batch));
   options = answer.options;
   constexpr std::uint64_t step = 64;
   const auto steps = last_that(1, answer.options.context / step, [&](std::uint64_t count) {
     options.context = count * step;
     return fits(answer, options);
   });
-  if (steps > 0) found.push_back(fmt::format("shorten the context to {0} tokens: --context {0}", steps * step));
+  if (steps > 0) found.push_back(format_text("shorten the context to {0} tokens: --context {0}", steps * step));
   for (const auto* type : {"i8", "q4_0"}) {
     auto smaller = answer;
     if (convert(smaller.model, type) && smaller.model.weights.in_file() < answer.model.weights.in_file() &&
         fits(smaller, answer.options)) {
-      found.push_back(fmt::format("load the weights in {} bits: --weight-type {}", type[0] == 'i' ? 8 : 4, type));
+      found.push_back(format_text("load the weights in {} bits: --weight-type {}", type[0] == 'i' ? 8 : 4, type));
       break;
     }
   }

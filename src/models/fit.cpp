@@ -1,11 +1,11 @@
 #include "dualgpuopt/memory/models/fit.h"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
 
+#include "core/format.h"
 #include "models/best_split.h"
 #include "models/largest.h"
 
@@ -101,6 +101,6 @@ std::optional<std::uint64_t> fewest_host_expert_layers(const Model& model, Llama
   return last_that(1, all, [&](std::uint64_t count) { return is_too_few(count - 1); });
 }
 
-std::string LayerSplit::text() const { return fmt::format("{}", fmt::join(layers, ",")); }
+std::string LayerSplit::text() const { return format_text("{}", fmt::join(layers, ",")); }
 
 }  // namespace dualgpuopt::memory

@@ -1,11 +1,10 @@
 #include "dualgpuopt/memory/models/gguf.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
 #include <utility>
 
+#include "core/format.h"
 #include "models/gguf_parser.h"
 #include "models/gguf_parts.h"
 
@@ -65,7 +64,7 @@ GgufHeader Parser::header() {
     bytes_.refuse("this is not a GGUF file: it does not begin with GGUF");
   header.version = bytes_.number<std::uint32_t>("the version");
   if (header.version != 2 && header.version != 3) {
-    bytes_.refuse(fmt::format("GGUF version {}; 2 and 3 can be read", header.version));
+    bytes_.refuse(format_text("GGUF version {}; 2 and 3 can be read", header.version));
   }
   const auto tensors = count("tensors", limits_.tensors);
   const auto keys = count("keys", limits_.keys);
@@ -76,7 +75,7 @@ GgufHeader Parser::header() {
 
 std::uint64_t Parser::count(std::string_view what, std::uint64_t most) {
   const auto count = bytes_.number<std::uint64_t>(what);
-  if (count > most) bytes_.refuse(fmt::format("{} {}; at most {} are expected", count, what, most));
+  if (count > most) bytes_.refuse(format_text("{} {}; at most {} are expected", count, what, most));
   return count;
 }
 
@@ -108,7 +107,7 @@ double Parser::number(Kind kind) {
     case Kind::F64: return bytes_.number<double>(what);
     default: break;
   }
-  bytes_.refuse(fmt::format("a value of kind {}; 0 to 12 are known", static_cast<std::uint32_t>(kind)));
+  bytes_.refuse(format_text("a value of kind {}; 0 to 12 are known", static_cast<std::uint32_t>(kind)));
   return 0;
 }
 
@@ -127,7 +126,7 @@ GgufList Parser::list(int depth) {
 void Parser::skip_elements(Kind kind, std::uint64_t length, int depth) {
   if (const auto size = size_of(kind)) {
     if (length > bytes_.left() / *size)
-      return bytes_.refuse(fmt::format("a list of {} numbers: the file is shorter", length));
+      return bytes_.refuse(format_text("a list of {} numbers: the file is shorter", length));
     return bytes_.skip(length * *size, "a list of numbers");
   }
   if (kind != Kind::Text && kind != Kind::List) return bytes_.refuse("a list of a kind that is not known");
@@ -146,7 +145,7 @@ GgufTensor Parser::tensor() {
   tensor.name = name("a tensor's name");
   const auto dimensions = bytes_.number<std::uint32_t>("a tensor's dimensions");
   if (dimensions > kMostDimensions)
-    bytes_.refuse(fmt::format("tensor {} has {} dimensions; at most 4 are expected", tensor.name, dimensions));
+    bytes_.refuse(format_text("tensor {} has {} dimensions; at most 4 are expected", tensor.name, dimensions));
   tensor.shape.fill(1);
   for (std::uint32_t i = 0; i < dimensions && !bytes_.failed(); ++i)
     tensor.shape[i] = bytes_.number<std::uint64_t>("a dimension");
@@ -155,7 +154,7 @@ GgufTensor Parser::tensor() {
   if (bytes_.failed()) return tensor;
   const auto type = tensor_type(tensor.type);
   if (!type) {
-    bytes_.refuse(fmt::format("tensor {} is of type {}, which is not known", tensor.name, tensor.type));
+    bytes_.refuse(format_text("tensor {} is of type {}, which is not known", tensor.name, tensor.type));
     return tensor;
   }
   std::uint64_t rows = 1;
@@ -164,7 +163,7 @@ GgufTensor Parser::tensor() {
     rows = tensor.shape[i] > most ? std::numeric_limits<std::uint64_t>::max() : rows * tensor.shape[i];
   }
   const auto size = tensor_bytes(*type, tensor.shape[0], rows);
-  if (!size) bytes_.refuse(fmt::format("tensor {} has an impossible shape for {}", tensor.name, type->name));
+  if (!size) bytes_.refuse(format_text("tensor {} has an impossible shape for {}", tensor.name, type->name));
   tensor.bytes = size.value_or(0);
   return tensor;
 }
@@ -214,7 +213,7 @@ Result<GgufHeader> read_gguf_model(const std::filesystem::path& file, const Gguf
   }
   const auto wanted = model.number("split.tensors.count");
   if (wanted && parts.size() > 1 && *wanted != static_cast<double>(model.tensors.size())) {
-    return fail(ErrorCode::ParseFailed, fmt::format("{}: its parts hold {} tensors, and {} are announced",
+    return fail(ErrorCode::ParseFailed, format_text("{}: its parts hold {} tensors, and {} are announced",
                                                     file.string(), model.tensors.size(), *wanted));
   }
   return model;

@@ -1,9 +1,9 @@
-#include <fmt/format.h>
 
 #include <cmath>
 #include <set>
 #include <utility>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/models/model_source.h"
 #include "models/shape_defaults.h"
 
@@ -30,7 +30,7 @@ class Keys {
     const auto* list = header_.list(prefix_ + std::string(key));
     if (list == nullptr) return std::vector(layers, count(key, otherwise));
     if (list->numbers.size() < layers)
-      refuse(key, fmt::format("has {} numbers for {} layers", list->numbers.size(), layers));
+      refuse(key, format_text("has {} numbers for {} layers", list->numbers.size(), layers));
     std::vector<std::uint64_t> values(layers, otherwise);
     for (std::size_t i = 0; i < std::min<std::size_t>(layers, list->numbers.size()); ++i)
       values[i] = checked(key, list->numbers[i]);
@@ -42,11 +42,11 @@ class Keys {
   std::uint64_t checked(std::string_view key, double value) {
     constexpr double most = 1e12;
     if (value >= 0 && value <= most && value == std::floor(value)) return static_cast<std::uint64_t>(value);
-    refuse(key, fmt::format("is {}: expected a whole number that is not negative", value));
+    refuse(key, format_text("is {}: expected a whole number that is not negative", value));
     return 0;
   }
   void refuse(std::string_view key, std::string_view why) {
-    if (error_.empty()) error_ = fmt::format("the key {}{} {}", prefix_, key, why);
+    if (error_.empty()) error_ = format_text("the key {}{} {}", prefix_, key, why);
   }
 
   const GgufHeader& header_;

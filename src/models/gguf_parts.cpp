@@ -1,11 +1,11 @@
 #include "models/gguf_parts.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -36,7 +36,7 @@ std::vector<std::filesystem::path> gguf_parts(const std::filesystem::path& file)
   std::vector<std::filesystem::path> files;
   const auto stem = name.substr(0, name.size() - kTail);
   for (unsigned i = 1; i <= *parts; ++i) {
-    files.push_back(file.parent_path() / fmt::format("{}-{:05}-of-{:05}.gguf", stem, i, *parts));
+    files.push_back(file.parent_path() / format_text("{}-{:05}-of-{:05}.gguf", stem, i, *parts));
   }
   return files;
 }

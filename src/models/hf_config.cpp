@@ -1,8 +1,8 @@
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/models/model_source.h"
 #include "dualgpuopt/memory/models/safetensors.h"
 #include "dualgpuopt/memory/models/tensor_type.h"

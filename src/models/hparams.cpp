@@ -1,9 +1,9 @@
-#include <fmt/format.h>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/models/model_source.h"
 #include "models/json_numbers.h"
 #include "models/saturated.h"

@@ -1,10 +1,10 @@
 #include "models/json_numbers.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -55,7 +55,7 @@ std::uint64_t JsonNumbers::at_layer(const char* key, std::uint64_t layer, std::u
   if (!has(key) || !object_.at(key).is_array()) return count(key, otherwise);
   const auto& list = object_.at(key);
   if (layer < list.size()) return whole(key, list.at(layer));
-  refuse(key, fmt::format("has {} numbers, and there are more layers", list.size()));
+  refuse(key, format_text("has {} numbers, and there are more layers", list.size()));
   return otherwise;
 }
 
@@ -63,12 +63,12 @@ std::uint64_t JsonNumbers::whole(const char* key, const nlohmann::json& value) {
   const double number = value.is_number() ? value.get<double>() : -1;
   if (number >= 0 && number <= kMost && number == std::floor(number)) return static_cast<std::uint64_t>(number);
   const auto shown = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(0, 40);
-  refuse(key, fmt::format("is {}: expected a whole number that is not negative", shown));
+  refuse(key, format_text("is {}: expected a whole number that is not negative", shown));
   return 0;
 }
 
 void JsonNumbers::refuse(const char* key, const std::string& why) {
-  if (error_.empty()) error_ = fmt::format("the key \"{}\" {}", key, why);
+  if (error_.empty()) error_ = format_text("the key \"{}\" {}", key, why);
 }
 
 nlohmann::json parse_json(std::string_view text) {

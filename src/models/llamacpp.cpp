@@ -1,11 +1,10 @@
 #include "dualgpuopt/memory/models/llamacpp.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
+#include "core/format.h"
 #include "models/compute_buffer.h"
 #include "models/placed_tensors.h"
 #include "models/saturated.h"
@@ -153,7 +152,7 @@ Result<void> LlamaCppOptions::validate() const {
   if (cache.context == 0) return fail(ErrorCode::InvalidArgument, "the context must be at least one token");
   if (cache.micro_batch == 0) return fail(ErrorCode::InvalidArgument, "the micro-batch must be at least one token");
   if (!split.empty() && split.size() != gpus) {
-    return fail(ErrorCode::InvalidArgument, fmt::format("the split has {} shares for {} GPUs", split.size(), gpus));
+    return fail(ErrorCode::InvalidArgument, format_text("the split has {} shares for {} GPUs", split.size(), gpus));
   }
   const auto is_share = [](double share) { return std::isfinite(share) && share >= 0; };
   if (!std::all_of(split.begin(), split.end(), is_share) ||
@@ -161,7 +160,7 @@ Result<void> LlamaCppOptions::validate() const {
     return fail(ErrorCode::InvalidArgument, "the shares of a split must not be negative, and one of them more than 0");
   }
   if (gpus > 0 && main_gpu >= gpus)
-    return fail(ErrorCode::InvalidArgument, fmt::format("the main GPU is {}, and there are {}", main_gpu, gpus));
+    return fail(ErrorCode::InvalidArgument, format_text("the main GPU is {}, and there are {}", main_gpu, gpus));
   return {};
 }
 

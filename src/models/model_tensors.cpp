@@ -1,11 +1,10 @@
 #include "dualgpuopt/memory/models/model_tensors.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 
+#include "core/format.h"
 #include "models/layer_matrices.h"
 #include "models/quantisation.h"
 #include "models/saturated.h"
@@ -59,7 +58,7 @@ void add_layer(std::vector<ModelTensor>& tensors, std::size_t layer, const Matri
   for (std::size_t i = 0; i < matrices.size(); ++i) {
     const auto bytes = (matrices[i].is_of_experts() ? experts : others).next(sizes[i]);
     if (matrices[i].name == "norms") continue;
-    tensors.push_back({fmt::format("blk.{}.{}.weight", layer, matrices[i].name), bytes, matrices[i].elements(), layer,
+    tensors.push_back({format_text("blk.{}.{}.weight", layer, matrices[i].name), bytes, matrices[i].elements(), layer,
                        matrices[i].columns});
   }
 }

@@ -1,7 +1,6 @@
 #include "models/name_pattern.h"
 
-#include <fmt/format.h>
-
+#include "core/format.h"
 #include "models/pattern_parser.h"
 
 namespace dualgpuopt::memory {
@@ -118,14 +117,14 @@ class StateSet {
 Result<NamePattern> NamePattern::parse(std::string_view pattern) {
   if (pattern.empty()) return fail(ErrorCode::InvalidArgument, "the pattern is empty");
   if (pattern.size() > kLongest)
-    return fail(ErrorCode::InvalidArgument, fmt::format("the pattern is longer than {} bytes", kLongest));
+    return fail(ErrorCode::InvalidArgument, format_text("the pattern is longer than {} bytes", kLongest));
   const auto tree = parse_pattern(pattern);
   if (!tree) return fail(tree.error());
   Compiler compiler;
   const auto end = compiler.add({});
   const auto start = compiler.compile(*tree, end);
   if (compiler.is_full())
-    return fail(ErrorCode::InvalidArgument, fmt::format("its repetitions come to more than {} states", kMostStates));
+    return fail(ErrorCode::InvalidArgument, format_text("its repetitions come to more than {} states", kMostStates));
   return NamePattern(compiler.states(), start);
 }
 

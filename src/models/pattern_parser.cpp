@@ -1,9 +1,9 @@
 #include "models/pattern_parser.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
 #include <optional>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -62,7 +62,7 @@ class Parser {
     return true;
   }
   void refuse(std::string_view why) {
-    if (error_.empty()) error_ = fmt::format("at character {}: {}", at_ + 1, why);
+    if (error_.empty()) error_ = format_text("at character {}: {}", at_ + 1, why);
   }
 
   [[nodiscard]] PatternNode choice() {
@@ -109,7 +109,7 @@ class Parser {
     const auto* const begin = text_.data() + at_;
     const auto [end, problem] = std::from_chars(begin, text_.data() + text_.size(), value);
     if (problem != std::errc() || value > kMostRepetitions) {
-      refuse(fmt::format("expected a number of repetitions up to {}", kMostRepetitions));
+      refuse(format_text("expected a number of repetitions up to {}", kMostRepetitions));
       return 0;
     }
     at_ += static_cast<std::size_t>(end - begin);
@@ -133,7 +133,7 @@ class Parser {
   [[nodiscard]] static PatternNode one_of(const Set& set) { return {Kind::Set, set}; }
 
   [[nodiscard]] PatternNode group() {
-    if (++depth_ > kDeepest) refuse(fmt::format("more than {} groups in one another", kDeepest));
+    if (++depth_ > kDeepest) refuse(format_text("more than {} groups in one another", kDeepest));
     if (is_next('?') && !take("?:")) refuse("looking ahead is not supported");
     auto node = choice();
     if (!take(")")) refuse("expected the ) of a group");
@@ -148,7 +148,7 @@ class Parser {
     }
     const char c = text_[at_];
     if (const auto set = named_set(c)) return ++at_, *set;
-    if (is_letter_or_digit(c)) refuse(fmt::format("\\{} is not supported", c));
+    if (is_letter_or_digit(c)) refuse(format_text("\\{} is not supported", c));
     ++at_;
     return single(c);
   }

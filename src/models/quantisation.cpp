@@ -1,7 +1,5 @@
 #include "models/quantisation.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -9,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/format.h"
 #include "models/mixture_rules.h"
 
 namespace dualgpuopt::memory {
@@ -101,7 +100,7 @@ Result<Quantisation> Quantisation::parse(const std::string& file_type) {
   if (const auto bits = bits_for_each_weight(file_type)) return uniform(*bits / 8);
   return fail(
       ErrorCode::InvalidArgument,
-      fmt::format("the file type \"{}\" is not known: expected one as llama.cpp prints it, such as Q4_K_M, Q8_0 or F16",
+      format_text("the file type \"{}\" is not known: expected one as llama.cpp prints it, such as Q4_K_M, Q8_0 or F16",
                   file_type));
 }
 

@@ -1,9 +1,9 @@
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <optional>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/models/fit.h"
 #include "models/requantise.h"
 
@@ -18,7 +18,7 @@ using Remedy = std::optional<std::string>;
 Remedy better_split(const Model& model, const LlamaCppOptions& options, const GpuRoom& room) {
   const auto split = best_llamacpp_split(model, options, room);
   if (!split || split->margin < 0) return std::nullopt;
-  return fmt::format("deal the layers out otherwise: --split {}", split->text());
+  return format_text("deal the layers out otherwise: --split {}", split->text());
 }
 
 Remedy fused_attention(const Model& model, const LlamaCppOptions& options, const GpuRoom& room) {
@@ -40,7 +40,7 @@ bool fits_with_cache(const Model& model, LlamaCppOptions options, const GpuRoom&
 }
 
 std::string cache_words(const char* name) {
-  return fmt::format("keep the cache in {0}: --kv-type-k {0} --kv-type-v {0}", name);
+  return format_text("keep the cache in {0}: --kv-type-k {0} --kv-type-v {0}", name);
 }
 
 Remedy half_cache(const Model& model, const LlamaCppOptions& options, const GpuRoom& room) {
@@ -50,20 +50,20 @@ Remedy half_cache(const Model& model, const LlamaCppOptions& options, const GpuR
 Remedy smaller_context(const Model& model, const LlamaCppOptions& options, const GpuRoom& room) {
   const auto tokens = largest_context(model, options, room, options.cache.context);
   if (tokens == 0) return std::nullopt;
-  return fmt::format("shorten the context to {} tokens: --context {}", tokens, tokens);
+  return format_text("shorten the context to {} tokens: --context {}", tokens, tokens);
 }
 
 Remedy fewer_sequences(const Model& model, const LlamaCppOptions& options, const GpuRoom& room) {
   const auto most = largest_batch(model, options, room, options.cache.sequences);
   if (most == 0 || options.cache.sequences == 1) return std::nullopt;
-  return fmt::format("work on {0} sequences at once: --parallel {0} --context {1}", most,
+  return format_text("work on {0} sequences at once: --parallel {0} --context {1}", most,
                      with_sequences(options, most).cache.context);
 }
 
 Remedy experts_in_host(const Model& model, const LlamaCppOptions& options, const GpuRoom& room) {
   const auto layers = fewest_host_expert_layers(model, options, room);
   if (!layers) return std::nullopt;
-  return fmt::format("keep the experts of {} layers in host memory: --n-cpu-moe {}", *layers, *layers);
+  return format_text("keep the experts of {} layers in host memory: --n-cpu-moe {}", *layers, *layers);
 }
 
 /// Each step of llama.cpp's usual file types, from large to small.
@@ -73,7 +73,7 @@ Remedy smaller_file(const Model& model, const LlamaCppOptions& options, const Gp
   for (const auto* type : kFileTypes) {
     const auto smaller = requantised(model, type);
     if (!smaller || smaller->weights.in_file() >= model.weights.in_file() || !fits(*smaller, options, room)) continue;
-    return fmt::format("load a smaller file: {} would have about {} (an estimate)", type,
+    return format_text("load a smaller file: {} would have about {} (an estimate)", type,
                        format_bytes(smaller->weights.in_file()));
   }
   return std::nullopt;
@@ -82,7 +82,7 @@ Remedy smaller_file(const Model& model, const LlamaCppOptions& options, const Gp
 Remedy fewer_layers(const Model& model, const LlamaCppOptions& options, const GpuRoom& room) {
   const auto layers = most_gpu_layers(model, options, room);
   if (!layers) return std::nullopt;
-  return fmt::format("put {} of {} layers on the GPUs: --gpu-layers {}", *layers, model.shape.layers.size() + 1,
+  return format_text("put {} of {} layers on the GPUs: --gpu-layers {}", *layers, model.shape.layers.size() + 1,
                      *layers);
 }
 

@@ -1,12 +1,12 @@
 #include "models/request_text.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <optional>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -36,7 +36,7 @@ Result<GpuSpec> parse_gpus(const std::string& text) {
       return GpuSpec{static_cast<std::size_t>(*count), {}};
     return fail(
         ErrorCode::InvalidArgument,
-        fmt::format("gpus: \"{}\" is not a number of GPUs from 0 to {}, nor sizes such as 24GiB,16GiB", text, most));
+        format_text("gpus: \"{}\" is not a number of GPUs from 0 to {}, nor sizes such as 24GiB,16GiB", text, most));
   }
   GpuSpec spec;
   for (const auto& piece : pieces(text)) {
@@ -58,7 +58,7 @@ Result<std::vector<double>> parse_split(const std::string& text, const GpuSpec& 
     const auto share = plain_number(piece);
     if (!share)
       return fail(ErrorCode::InvalidArgument,
-                  fmt::format("split: \"{}\" is no number; expected shares such as 3,1", piece));
+                  format_text("split: \"{}\" is no number; expected shares such as 3,1", piece));
     shares.push_back(*share);
   }
   return shares;
@@ -68,7 +68,7 @@ Result<TensorType> parse_cache_type(const char* option, const std::string& text)
   if (const auto type = tensor_type(text == "fp8" ? "i8" : text)) return *type;
   return fail(
       ErrorCode::InvalidArgument,
-      fmt::format("{}: \"{}\" is not known; expected f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl, fp8 or f32",
+      format_text("{}: \"{}\" is not known; expected f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl, fp8 or f32",
                   option, text));
 }
 

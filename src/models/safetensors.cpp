@@ -1,13 +1,12 @@
 #include "dualgpuopt/memory/models/safetensors.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/format.h"
 #include "models/json_numbers.h"
 #include "models/safetensors_parser.h"
 
@@ -45,7 +44,7 @@ Result<std::vector<SafetensorsTensor>> parse_table(const std::string& text, std:
     const auto size = size_of(entry, data);
     if (!size)
       return fail(ErrorCode::ParseFailed,
-                  fmt::format("tensor {} has no offsets that lie within the file's {} bytes of data", name, data));
+                  format_text("tensor {} has no offsets that lie within the file's {} bytes of data", name, data));
     tensors.push_back({name, type_of(entry), *size});
   }
   return tensors;

@@ -1,11 +1,10 @@
 #include "dualgpuopt/memory/models/tensor_override.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/models/model_source.h"
 #include "models/name_pattern.h"
 #include "models/request_text.h"
@@ -22,7 +21,7 @@ struct Override {
 };
 
 tl::unexpected<Error> refusal(std::string_view part, const std::string& why) {
-  return fail(ErrorCode::InvalidArgument, fmt::format("override_tensor: {}: {}", in_quotes(part), why));
+  return fail(ErrorCode::InvalidArgument, format_text("override_tensor: {}: {}", in_quotes(part), why));
 }
 
 /// The number of "CUDA1"; empty for what is no GPU's name.
@@ -40,9 +39,9 @@ std::optional<std::size_t> gpu_number(std::string_view device) {
 Result<std::optional<std::size_t>> parse_device(std::string_view part, std::string_view device, std::size_t gpus) {
   if (device == "CPU") return std::nullopt;
   const auto gpu = gpu_number(device);
-  if (!gpu) return refusal(part, fmt::format("the device is {}; expected CPU, CUDA0, CUDA1, …", in_quotes(device)));
+  if (!gpu) return refusal(part, format_text("the device is {}; expected CPU, CUDA0, CUDA1, …", in_quotes(device)));
   if (*gpu < gpus) return gpu;
-  return refusal(part, fmt::format("there is no {} where there are {} GPUs", device, gpus));
+  return refusal(part, format_text("there is no {} where there are {} GPUs", device, gpus));
 }
 
 Result<Override> parse_override(const std::string& part, std::size_t gpus) {
@@ -63,7 +62,7 @@ Result<std::vector<Override>> parse_overrides(const std::vector<std::string>& te
       auto parsed = parse_override(part, gpus);
       if (!parsed) return fail(std::move(parsed.error()));
       if (overrides.size() == kMostPatterns)
-        return fail(ErrorCode::InvalidArgument, fmt::format("override_tensor: more than {} patterns", kMostPatterns));
+        return fail(ErrorCode::InvalidArgument, format_text("override_tensor: more than {} patterns", kMostPatterns));
       overrides.push_back(*std::move(parsed));
     }
   }

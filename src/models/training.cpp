@@ -1,9 +1,8 @@
 #include "dualgpuopt/memory/models/training.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "core/format.h"
 #include "models/largest.h"
 #include "models/layer_matrices.h"
 #include "models/saturated.h"
@@ -206,7 +205,7 @@ constexpr Remedy kRemedies[] = {
 std::optional<std::string> smaller_batch(const Model& model, const TrainingOptions& options, Bytes available) {
   const auto batch = largest_training_batch(model, options, available);
   if (batch == 0 || batch >= options.batch) return std::nullopt;
-  return fmt::format("compute fewer sequences at once and accumulate: --batch {}", batch);
+  return format_text("compute fewer sequences at once and accumulate: --batch {}", batch);
 }
 
 std::optional<std::string> shorter_sequences(const Model& model, TrainingOptions options, Bytes available) {
@@ -216,7 +215,7 @@ std::optional<std::string> shorter_sequences(const Model& model, TrainingOptions
     return fits(model, options, available);
   });
   if (steps == 0) return std::nullopt;
-  return fmt::format("shorten the sequences to {0} tokens: --context {0}", steps * step);
+  return format_text("shorten the sequences to {0} tokens: --context {0}", steps * step);
 }
 
 }  // namespace

@@ -1,10 +1,9 @@
 #include "dualgpuopt/memory/models/vllm.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
+#include "core/format.h"
 #include "models/saturated.h"
 
 namespace dualgpuopt::memory {
@@ -64,7 +63,7 @@ Result<void> VllmOptions::validate() const {
   if (total == 0) return fail(ErrorCode::InvalidArgument, "the size of the GPUs must be given, as in --gpus 80GiB");
   if (!(utilization > 0 && utilization <= 1)) {
     return fail(ErrorCode::InvalidArgument,
-                fmt::format("the utilization is {}: expected more than 0 and at most 1", utilization));
+                format_text("the utilization is {}: expected more than 0 and at most 1", utilization));
   }
   if (parallel == 0 || context == 0 || batched_tokens == 0 || sequences == 0) {
     return fail(ErrorCode::InvalidArgument, "GPUs, context, batched tokens and sequences must be at least 1");

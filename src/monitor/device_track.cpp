@@ -1,8 +1,8 @@
 #include "monitor/device_track.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -126,7 +126,7 @@ DeviceSnapshot DeviceTrack::snapshot(MonoTime now, Duration stale_after) const {
   } else if (now - last_good_.time.mono >= stale_after || !silence_.empty()) {
     shot.status = DeviceStatus::Stale;
     shot.reason =
-        silence_.empty() ? fmt::format("no reading for {}", format_duration(now - last_good_.time.mono)) : silence_;
+        silence_.empty() ? format_text("no reading for {}", format_duration(now - last_good_.time.mono)) : silence_;
   }
   return shot;
 }

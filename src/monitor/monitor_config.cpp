@@ -1,6 +1,6 @@
 #include "dualgpuopt/memory/monitor/monitor_config.h"
 
-#include <fmt/format.h>
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -10,22 +10,22 @@ constexpr Duration kShortestInterval = std::chrono::milliseconds(1);
 Result<void> validate_polling(const PollingConfig& polling) {
   if (polling.shortest < kShortestInterval) {
     return fail(ErrorCode::InvalidArgument,
-                fmt::format("polling.shortest is {}; it must be at least {}", format_duration(polling.shortest),
+                format_text("polling.shortest is {}; it must be at least {}", format_duration(polling.shortest),
                             format_duration(kShortestInterval)));
   }
   if (polling.shortest > polling.usual || polling.usual > polling.longest) {
     return fail(ErrorCode::InvalidArgument,
-                fmt::format("polling intervals must not descend: shortest {}, usual {}, longest {}",
+                format_text("polling intervals must not descend: shortest {}, usual {}, longest {}",
                             format_duration(polling.shortest), format_duration(polling.usual),
                             format_duration(polling.longest)));
   }
   if (polling.processes < polling.shortest) {
-    return fail(ErrorCode::InvalidArgument, fmt::format("polling.processes is {}; it must be at least polling.shortest",
+    return fail(ErrorCode::InvalidArgument, format_text("polling.processes is {}; it must be at least polling.shortest",
                                                         format_duration(polling.processes)));
   }
   if (polling.rescan < std::chrono::seconds(1)) {
     return fail(ErrorCode::InvalidArgument,
-                fmt::format("polling.rescan is {}; it must be at least 1 s", format_duration(polling.rescan)));
+                format_text("polling.rescan is {}; it must be at least 1 s", format_duration(polling.rescan)));
   }
   return {};
 }
@@ -39,7 +39,7 @@ Result<void> validate_terminate(const TerminatePolicy& terminate, const LadderCo
   const auto limit = ladder.limits_of(RecoveryStrategy::Terminate).time_limit;
   if (!limit || *limit >= terminate.longest_victim()) return {};
   return fail(ErrorCode::InvalidArgument,
-              fmt::format("ladder.terminate.time_limit is {}; one victim may take {} by terminate.grace, wait and "
+              format_text("ladder.terminate.time_limit is {}; one victim may take {} by terminate.grace, wait and "
                           "pre_hook_limit",
                           format_duration(*limit), format_duration(terminate.longest_victim())));
 }

@@ -1,10 +1,9 @@
 #include "monitor/sampler.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "core/format.h"
 #include "monitor/interval_policy.h"
 
 namespace dualgpuopt::memory {
@@ -81,7 +80,7 @@ ReadDetail Sampler::detail_for(const DeviceTrack& track, MonoTime now) const {
 
 void Sampler::watch_over_reader() {
   for (const auto& hung : reader_.supervise(ReadDeadlines::for_interval(interval_))) {
-    engine_.set_silence(hung.gpu, fmt::format("the driver has not answered for {}", format_duration(hung.hanging)));
+    engine_.set_silence(hung.gpu, format_text("the driver has not answered for {}", format_duration(hung.hanging)));
   }
 }
 

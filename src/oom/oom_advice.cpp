@@ -1,10 +1,9 @@
 #include "dualgpuopt/memory/oom/oom_advice.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
+#include "core/format.h"
 #include "oom/server_advice.h"
 
 namespace dualgpuopt::memory {
@@ -31,7 +30,7 @@ void advise_on_implausible(const OomError& error, Measures& measures) {
 
 void advise_on_larger_than_gpu(const OomError& error, Measures& measures) {
   if (!error.requested || !error.total || *error.total == 0 || *error.requested <= *error.total) return;
-  measures.push_back(fmt::format(
+  measures.push_back(format_text(
       "{} at once are {:.1f} times the {} that this GPU has: make that one tensor smaller (batch, sequence length, "
       "resolution), or work in parts.",
       size(*error.requested), static_cast<double>(*error.requested) / static_cast<double>(*error.total),
@@ -41,7 +40,7 @@ void advise_on_larger_than_gpu(const OomError& error, Measures& measures) {
 void advise_on_processes(const OomError& error, Measures& measures) {
   for (const auto& process : error.others) {
     if (process.used && *process.used >= kWorthwhile && !process.may_be_this && !is_implausible(*process.used))
-      measures.push_back(fmt::format("Process {} holds {} of this GPU: end it or move one of the two to another GPU.",
+      measures.push_back(format_text("Process {} holds {} of this GPU: end it or move one of the two to another GPU.",
                                      process.pid, size(*process.used)));
   }
 }
@@ -55,7 +54,7 @@ void advise_on_others(const OomError& error, Measures& measures) {
   if (was_enough_free(error)) return;
   advise_on_processes(error, measures);
   if (error.others.empty() && error.elsewhere && *error.elsewhere > kContext && error.backend != OomBackend::Mps)
-    measures.push_back(fmt::format(
+    measures.push_back(format_text(
         "{} of this GPU are held outside of this program's allocator: look for other processes with gpumem status.",
         size(*error.elsewhere)));
 }
@@ -69,7 +68,7 @@ std::optional<Bytes> room(const OomError& error) {
 
 void advise_smaller(const OomError& error, Measures& measures) {
   if (error.requested)
-    measures.push_back(fmt::format("Make the step smaller that asks for {}: half the batch asks for about half.",
+    measures.push_back(format_text("Make the step smaller that asks for {}: half the batch asks for about half.",
                                    size(*error.requested)));
 }
 
@@ -85,7 +84,7 @@ std::string allocator_setting(const OomError& error) {
   if (error.era == PyTorchEra::Cached || error.backend == OomBackend::Xpu)
     return "call " + empty_cache(error) + " between phases of different sizes";
   const auto* variable = error.backend == OomBackend::Hip ? "PYTORCH_HIP_ALLOC_CONF" : "PYTORCH_CUDA_ALLOC_CONF";
-  return fmt::format("set {}=expandable_segments:True{}", variable,
+  return format_text("set {}=expandable_segments:True{}", variable,
                      error.era == PyTorchEra::Brackets ? ", before PyTorch 2.1 max_split_size_mb:128" : "");
 }
 
@@ -93,7 +92,7 @@ void advise_on_fragments(const OomError& error, Measures& measures) {
   if (was_enough_free(error)) return;
   const auto idle = error.reserved_unused;
   if (!idle || *idle < kWorthwhile || !error.requested || *error.requested > *idle + error.free.value_or(0)) return;
-  measures.push_back(fmt::format("{} are reserved but unused, in pieces too small for {}: {}.", size(*idle),
+  measures.push_back(format_text("{} are reserved but unused, in pieces too small for {}: {}.", size(*idle),
                                  size(*error.requested), allocator_setting(error)));
 }
 
@@ -101,15 +100,15 @@ void advise_on_size(const OomError& error, Measures& measures) {
   const auto most = room(error);
   if (was_enough_free(error)) {
     measures.push_back(
-        fmt::format("{} were free when {} were refused: look for a limit on this process (MIG, a memory fraction, "
+        format_text("{} were free when {} were refused: look for a limit on this process (MIG, a memory fraction, "
                     "vm.max_map_count), or another process that had them at that moment.",
                     size(*error.free), size(*error.requested)));
   } else if (error.requested && most && *error.requested > *most) {
     measures.push_back(
-        fmt::format("{} are missing: halve the batch, or use gradient checkpointing or a smaller number format.",
+        format_text("{} are missing: halve the batch, or use gradient checkpointing or a smaller number format.",
                     size(*error.requested - *most)));
   } else if (error.requested && most) {
-    measures.push_back(fmt::format(
+    measures.push_back(format_text(
         "{} were there, and {} asked for: free caches with {} before this step, or make its tensors smaller.",
         size(*most), size(*error.requested), empty_cache(error)));
   } else {
@@ -130,11 +129,11 @@ void advise_on_server(const OomError& error, Measures& measures) {
 
 void advise_mps(const OomError& error, Measures& measures) {
   if (error.elsewhere && *error.elsewhere >= kWorthwhile)
-    measures.push_back(fmt::format("{} are allocated outside of PyTorch's allocator: close what else uses the GPU.",
+    measures.push_back(format_text("{} are allocated outside of PyTorch's allocator: close what else uses the GPU.",
                                    size(*error.elsewhere)));
   advise_on_size(error, measures);
   measures.push_back(
-      fmt::format("PYTORCH_MPS_HIGH_WATERMARK_RATIO=0.0 lifts the limit{}, at the risk of the system's stability.",
+      format_text("PYTORCH_MPS_HIGH_WATERMARK_RATIO=0.0 lifts the limit{}, at the risk of the system's stability.",
                   error.limit ? " of " + size(*error.limit) : ""));
 }
 
@@ -142,7 +141,7 @@ void advise_pytorch(const OomError& error, Measures& measures) {
   if (error.backend == OomBackend::Mps) return advise_mps(error, measures);
   const bool is_limited = error.limit && error.total && *error.limit < *error.total;
   if (is_limited)
-    measures.push_back(fmt::format("This process may take {} only: raise torch.cuda.set_per_process_memory_fraction.",
+    measures.push_back(format_text("This process may take {} only: raise torch.cuda.set_per_process_memory_fraction.",
                                    size(*error.limit)));
   advise_on_larger_than_gpu(error, measures);
   advise_on_others(error, measures);
@@ -156,7 +155,7 @@ void advise_pytorch(const OomError& error, Measures& measures) {
 void advise_jax(const OomError& error, Measures& measures) {
   if (error.backend == OomBackend::Tpu) {
     if (error.requested && error.total && *error.requested > *error.total)
-      measures.push_back(fmt::format("{} of {} are missing: take a smaller batch, or shard over more devices.",
+      measures.push_back(format_text("{} of {} are missing: take a smaller batch, or shard over more devices.",
                                      size(*error.requested - *error.total), size(*error.requested)));
     measures.emplace_back("jax.checkpoint (rematerialization) trades memory for time.");
     return;
@@ -171,7 +170,7 @@ void advise_on_shape(const OomError& error, Measures& measures) {
   if (error.shape.empty() || !error.requested || error.shape.front() < 2) return;
   const auto half = error.shape.front() / 2;
   measures.push_back(
-      fmt::format("A first dimension of {} in place of {} (the batch, as a rule) takes {} in place of {}.", half,
+      format_text("A first dimension of {} in place of {} (the batch, as a rule) takes {} in place of {}.", half,
                   error.shape.front(), size(*error.requested / error.shape.front() * half), size(*error.requested)));
 }
 
@@ -187,7 +186,7 @@ void advise_tensorflow(const OomError& error, Measures& measures) {
 void advise_host(const OomError& error, Measures& measures) {
   measures.emplace_back("It is the host's memory that ran out, no GPU's: free some, or use fewer workers.");
   if (error.requested && error.free && *error.requested > *error.free)
-    measures.push_back(fmt::format("{} are missing of {}: take a smaller model or a shorter context.",
+    measures.push_back(format_text("{} are missing of {}: take a smaller model or a shorter context.",
                                    size(*error.requested - *error.free), size(*error.requested)));
   else
     advise_smaller(error, measures);
@@ -197,13 +196,13 @@ void advise_library(const OomError& error, Measures& measures) {
   switch (error.source) {
     case OomSource::CuPy:
       if (error.limit)
-        measures.push_back(fmt::format("The pool's limit is {}: raise it with set_limit().", size(*error.limit)));
+        measures.push_back(format_text("The pool's limit is {}: raise it with set_limit().", size(*error.limit)));
       measures.emplace_back(
           "Give CuPy's pool back before this step: cupy.get_default_memory_pool().free_all_blocks().");
       break;
     case OomSource::Rmm:
       measures.push_back(
-          fmt::format("Raise the pool's maximum size{}, or use managed memory: rmm.reinitialize(managed_memory=True).",
+          format_text("Raise the pool's maximum size{}, or use managed memory: rmm.reinitialize(managed_memory=True).",
                       error.limit ? " of " + size(*error.limit) : ""));
       break;
     case OomSource::OnnxRuntime:

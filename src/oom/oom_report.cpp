@@ -1,9 +1,8 @@
 #include "dualgpuopt/memory/oom/oom_report.h"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/oom/oom_advice.h"
 
 namespace dualgpuopt::memory {
@@ -21,9 +20,9 @@ Record or_null(const std::optional<Value>& value) {
 
 std::string what_happened(const OomError& error) {
   if (error.requested && is_implausible(*error.requested))
-    return fmt::format("asked for {} bytes, which is implausible,", *error.requested);
+    return format_text("asked for {} bytes, which is implausible,", *error.requested);
   if (is_implausible(error, "requested_bytes")) return "asked for an implausible size";
-  return error.requested ? fmt::format("asked for {}", format_bytes(*error.requested)) : "ran out of memory";
+  return error.requested ? format_text("asked for {}", format_bytes(*error.requested)) : "ran out of memory";
 }
 
 /// Who speaks; the words of a driver or runtime are those of its own maker.
@@ -49,23 +48,23 @@ std::string_view unnamed_place(OomBackend backend) {
 }
 
 std::string place_of(const OomError& error) {
-  if (error.gpu && !error.is_host()) return fmt::format("on GPU {}", *error.gpu);
+  if (error.gpu && !error.is_host()) return format_text("on GPU {}", *error.gpu);
   return std::string(unnamed_place(error.backend));
 }
 
 std::string room_of(const OomError& error) {
   const auto of_total = error.total ? " of " + format_bytes(*error.total) : "";
-  if (error.free) return fmt::format(", and {}{} were free", format_bytes(*error.free), of_total);
+  if (error.free) return format_text(", and {}{} were free", format_bytes(*error.free), of_total);
   return error.total ? ", which has " + format_bytes(*error.total) : "";
 }
 
 std::string own_of(const OomError& error) {
   std::string text;
-  if (error.allocated) text += fmt::format("; its tensors had {}", format_bytes(*error.allocated));
+  if (error.allocated) text += format_text("; its tensors had {}", format_bytes(*error.allocated));
   if (error.reserved_unused)
-    text += fmt::format(", its allocator {} more, unused", format_bytes(*error.reserved_unused));
+    text += format_text(", its allocator {} more, unused", format_bytes(*error.reserved_unused));
   if (error.limit && (!error.total || *error.limit < *error.total))
-    text += fmt::format("; its limit is {}", format_bytes(*error.limit));
+    text += format_text("; its limit is {}", format_bytes(*error.limit));
   return text;
 }
 
@@ -73,23 +72,23 @@ std::string others_of(const OomError& error) {
   if (!error.others.empty()) {
     std::string text;
     for (const auto& process : error.others)
-      text += fmt::format("{} process {} had {}", text.empty() ? ";" : ",", process.pid,
+      text += format_text("{} process {} had {}", text.empty() ? ";" : ",", process.pid,
                           process.used ? format_bytes(*process.used) : "an implausible size");
     return text;
   }
   if (!error.elsewhere || *error.elsewhere < kWorthNaming) return "";
-  return fmt::format("; {} were in use elsewhere", format_bytes(*error.elsewhere));
+  return format_text("; {} were in use elsewhere", format_bytes(*error.elsewhere));
 }
 
 std::string cache_of(const OomError& error) {
   std::string text;
-  if (error.cache_needed) text += fmt::format("; the cache needs {}", format_bytes(*error.cache_needed));
+  if (error.cache_needed) text += format_text("; the cache needs {}", format_bytes(*error.cache_needed));
   if (error.cache_left && *error.cache_left >= 0)
-    text += fmt::format("; {} were left for the cache", format_bytes(static_cast<Bytes>(*error.cache_left)));
+    text += format_text("; {} were left for the cache", format_bytes(static_cast<Bytes>(*error.cache_left)));
   if (error.cache_left && *error.cache_left < 0)
-    text += fmt::format("; {} were missing before any cache", format_bytes(static_cast<Bytes>(-*error.cache_left)));
+    text += format_text("; {} were missing before any cache", format_bytes(static_cast<Bytes>(-*error.cache_left)));
   if (error.context && error.cache_tokens)
-    text += fmt::format("; the cache holds {} of {} tokens", *error.cache_tokens, *error.context);
+    text += format_text("; the cache holds {} of {} tokens", *error.cache_tokens, *error.context);
   return text;
 }
 
@@ -129,8 +128,8 @@ void add_model(Record& record, const OomError& error) {
 }  // namespace
 
 std::string describe(const OomError& error) {
-  const auto within = error.application ? fmt::format(" in {}", to_string(*error.application)) : "";
-  auto text = fmt::format("{}{} {} {}", speaker(error), within, what_happened(error), place_of(error));
+  const auto within = error.application ? format_text(" in {}", to_string(*error.application)) : "";
+  auto text = format_text("{}{} {} {}", speaker(error), within, what_happened(error), place_of(error));
   text += room_of(error) + own_of(error) + others_of(error) + cache_of(error);
   if (!error.fatal) text += "; the program went on";
   return text;

@@ -1,8 +1,8 @@
 #include "oom/server_advice.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -23,18 +23,18 @@ std::string asked(const OomError& error) { return error.requested ? size(*error.
 
 void advise_on_compute(const OomError& error, Measures& measures) {
   measures.push_back(
-      fmt::format("The scratch buffer of {} grows with the micro-batch and the context: lower --ubatch-size or "
+      format_text("The scratch buffer of {} grows with the micro-batch and the context: lower --ubatch-size or "
                   "--ctx-size, and use --flash-attn.",
                   asked(error)));
 }
 
 void advise_on_cache(const OomError& error, Measures& measures) {
   const auto less = error.requested
-                        ? fmt::format(", about {} in place of f16",
+                        ? format_text(", about {} in place of f16",
                                       size(static_cast<Bytes>(static_cast<double>(*error.requested) * kQuantised)))
                         : "";
   measures.push_back(
-      fmt::format("The cache of {} grows with the context: lower --ctx-size, or nearly halve it with -ctk q8_0 -ctv "
+      format_text("The cache of {} grows with the context: lower --ctx-size, or nearly halve it with -ctk q8_0 -ctv "
                   "q8_0{}.",
                   asked(error), less));
 }
@@ -43,17 +43,17 @@ void advise_llamacpp(const OomError& error, Measures& measures) {
   if (error.phase == OomPhase::Compute) advise_on_compute(error, measures);
   if (error.phase == OomPhase::KvCache) advise_on_cache(error, measures);
   const auto weights =
-      error.phase == OomPhase::Weights ? fmt::format("; its weights ask for {} at once", asked(error)) : "";
-  measures.push_back(fmt::format("Put fewer layers on the GPU with --gpu-layers{}.", weights));
+      error.phase == OomPhase::Weights ? format_text("; its weights ask for {} at once", asked(error)) : "";
+  measures.push_back(format_text("Put fewer layers on the GPU with --gpu-layers{}.", weights));
   measures.emplace_back("gpumem estimate MODEL --gpus SIZES says beforehand what fits.");
 }
 
 void advise_ollama(const OomError& error, Measures& measures) {
-  const auto what = error.requested ? fmt::format("{} at once are too much: take", size(*error.requested)) : "Take";
+  const auto what = error.requested ? format_text("{} at once are too much: take", size(*error.requested)) : "Take";
   const auto* how = error.phase == OomPhase::Weights
                         ? "fewer layers on the GPU (num_gpu), or a smaller model"
                         : "a shorter context (num_ctx, OLLAMA_CONTEXT_LENGTH), or fewer layers on the GPU (num_gpu)";
-  measures.push_back(fmt::format("{} {}.", what, how));
+  measures.push_back(format_text("{} {}.", what, how));
   measures.emplace_back("OLLAMA_FLASH_ATTENTION=1 and OLLAMA_KV_CACHE_TYPE=q8_0 nearly halve the cache.");
   measures.emplace_back("OLLAMA_NUM_PARALLEL=1 and OLLAMA_MAX_LOADED_MODELS=1, or a smaller or more quantised model.");
 }
@@ -74,18 +74,18 @@ std::optional<std::uint64_t> fitting_context(const OomError& error) {
 void advise_on_context(const OomError& error, Measures& measures) {
   const auto fits = fitting_context(error);
   if (!fits || *fits == 0) return;
-  const auto of = error.context ? fmt::format(" of {}", *error.context) : "";
-  measures.push_back(fmt::format("The cache holds {}{} tokens: start with --max-model-len {}.", *fits, of, *fits));
+  const auto of = error.context ? format_text(" of {}", *error.context) : "";
+  measures.push_back(format_text("The cache holds {}{} tokens: start with --max-model-len {}.", *fits, of, *fits));
 }
 
 void advise_on_cache_left(const OomError& error, Measures& measures) {
   if (error.cache_needed && error.cache_left) {
-    measures.push_back(fmt::format(
+    measures.push_back(format_text(
         "The cache needs {} and has {}: lower --max-model-len, or use --kv-cache-dtype fp8, which halves it.",
         size(*error.cache_needed), size(static_cast<Bytes>(std::max<SignedBytes>(0, *error.cache_left)))));
   } else if (error.cache_left && *error.cache_left <= 0) {
     measures.push_back(
-        fmt::format("Weights and activations take {} more than the share of the GPU: raise --gpu-memory-utilization, "
+        format_text("Weights and activations take {} more than the share of the GPU: raise --gpu-memory-utilization, "
                     "or lower --max-num-batched-tokens.",
                     size(static_cast<Bytes>(-*error.cache_left))));
   }
@@ -94,8 +94,8 @@ void advise_on_cache_left(const OomError& error, Measures& measures) {
 void advise_on_free(const OomError& error, Measures& measures) {
   if (!error.free || !error.total || *error.free >= *error.total) return;
   const double share = kOfFree * static_cast<double>(*error.free) / static_cast<double>(*error.total);
-  const auto less = share < kUsefulShare ? "" : fmt::format(", or start with --gpu-memory-utilization {:.2f}", share);
-  measures.push_back(fmt::format("Others hold {} of this GPU: end them{}.", size(*error.total - *error.free), less));
+  const auto less = share < kUsefulShare ? "" : format_text(", or start with --gpu-memory-utilization {:.2f}", share);
+  measures.push_back(format_text("Others hold {} of this GPU: end them{}.", size(*error.total - *error.free), less));
 }
 
 void advise_vllm(const OomError& error, Measures& measures) {
@@ -127,8 +127,8 @@ void advise_sglang(const OomError& error, Measures& measures) {
 }
 
 void advise_tgi(const OomError& error, Measures& measures) {
-  const auto tokens = error.context ? fmt::format(" from {}", *error.context) : "";
-  measures.push_back(fmt::format("Lower --max-batch-prefill-tokens{}.", tokens));
+  const auto tokens = error.context ? format_text(" from {}", *error.context) : "";
+  measures.push_back(format_text("Lower --max-batch-prefill-tokens{}.", tokens));
   measures.emplace_back("Spread the model with --num-shard, or take a quantised one with --quantize.");
 }
 

@@ -1,11 +1,10 @@
 #include "dualgpuopt/memory/predictor/profile_learner.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "core/format.h"
 #include "predictor/nonnegative_fit.h"
 
 namespace dualgpuopt::memory {
@@ -50,9 +49,9 @@ std::string lacking(const std::vector<Point>& points, Spread spread) {
     case Spread::Nothing: return "nothing was observed yet";
     case Spread::OneSetting: return "only one batch and number of tokens was observed: observe others";
     case Spread::TokensAlone:
-      return fmt::format("the batch was always {}: observe another, or the load with batch 0", points.front().batch);
+      return format_text("the batch was always {}: observe another, or the load with batch 0", points.front().batch);
     case Spread::BatchAlone:
-      return fmt::format("the number of tokens was always {}: observe another", points.front().tokens);
+      return format_text("the number of tokens was always {}: observe another", points.front().tokens);
     case Spread::Together: return "batch and tokens always varied together: vary one of them alone";
     case Spread::Free: return {};
   }
@@ -96,7 +95,7 @@ void fill_in(ProfileFit& answer, const std::vector<Point>& points, Spread spread
 }
 
 tl::unexpected<Error> too_much(std::string_view what, std::uint64_t amount, std::uint64_t most) {
-  return fail(ErrorCode::InvalidArgument, fmt::format("{}: {} is more than {}", what, amount, most));
+  return fail(ErrorCode::InvalidArgument, format_text("{}: {} is more than {}", what, amount, most));
 }
 
 }  // namespace

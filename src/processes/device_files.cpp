@@ -1,12 +1,11 @@
 #include "dualgpuopt/memory/processes/device_files.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <set>
 #include <string_view>
 
+#include "core/format.h"
 #include "processes/proc_directory.h"
 
 namespace dualgpuopt::memory {
@@ -17,7 +16,7 @@ using Files = std::set<std::string>;
 tl::unexpected<Error> cannot_look(const std::filesystem::path& where, const std::error_code& problem) {
   const bool is_denied = problem == std::errc::permission_denied || problem == std::errc::operation_not_permitted;
   return fail(is_denied ? ErrorCode::PermissionDenied : ErrorCode::Io,
-              fmt::format("cannot look into {}: {}", where.string(), problem.message()));
+              format_text("cannot look into {}: {}", where.string(), problem.message()));
 }
 
 /// What the process has open. Files that are closed meanwhile are left out.

@@ -1,7 +1,5 @@
 #include "dualgpuopt/memory/processes/host_memory.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -11,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "core/format.h"
 #include "processes/proc_text.h"
 
 namespace dualgpuopt::memory {
@@ -30,7 +29,7 @@ tl::unexpected<Error> system_error(int number, const path& file) {
   const auto code = number == ENOENT || number == ENODEV  ? ErrorCode::NotFound
                     : number == EACCES || number == EPERM ? ErrorCode::PermissionDenied
                                                           : ErrorCode::Io;
-  return fail(Error(code, fmt::format("cannot be read: {}", std::strerror(number))).with_context(file.string()));
+  return fail(Error(code, format_text("cannot be read: {}", std::strerror(number))).with_context(file.string()));
 }
 
 /// The kernel's files are small; one that is not is cut off.
@@ -69,7 +68,7 @@ Result<Bytes> read_droppable(const path& file) {
   const auto text = read_text(file);
   if (!text && text.error().code() == ErrorCode::NotFound) return 0;
   if (!text) return fail(text.error());
-  const auto place = text->starts_with(kName) ? 0 : text->find(fmt::format("\n{}", kName));
+  const auto place = text->starts_with(kName) ? 0 : text->find(format_text("\n{}", kName));
   if (place == std::string::npos) return 0;
   return parse_amount(first_line(std::string_view(*text).substr(text->find(kName, place) + kName.size())), file);
 }
@@ -102,7 +101,7 @@ Result<HostRoom> narrowed(HostRoom room, const path& root, path cgroup) {
   for (;; cgroup = cgroup.parent_path()) {
     const auto left = read_left(root / "sys/fs/cgroup" / cgroup.relative_path());
     if (!left) return fail(left.error());
-    if (*left && **left < room.bytes) room = {**left, fmt::format("the limit of the cgroup {}", cgroup.string())};
+    if (*left && **left < room.bytes) room = {**left, format_text("the limit of the cgroup {}", cgroup.string())};
     if (!cgroup.has_relative_path()) return room;
   }
 }

@@ -1,7 +1,6 @@
 #include "processes/proc_directory.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,16 +8,18 @@
 #include <system_error>
 #include <utility>
 
+#include "core/format.h"
+
 namespace dualgpuopt::memory::proc {
 namespace {
 
 /// The kernel says ENOENT for a process that is gone when a file is opened, and ESRCH when it is read.
 tl::unexpected<Error> failure(int problem, pid_t pid, const std::string& file) {
   if (problem == ENOENT || problem == ESRCH) {
-    return fail(ErrorCode::NotFound, fmt::format("there is no process with PID {} ({} is not there)", pid, file));
+    return fail(ErrorCode::NotFound, format_text("there is no process with PID {} ({} is not there)", pid, file));
   }
   const auto code = problem == EACCES || problem == EPERM ? ErrorCode::PermissionDenied : ErrorCode::Io;
-  return fail(code, fmt::format("cannot read {}: {}", file, std::generic_category().message(problem)));
+  return fail(code, format_text("cannot read {}: {}", file, std::generic_category().message(problem)));
 }
 
 /// Reads up to `limit` bytes, or gives errno. Files in /proc do not tell their size.

@@ -1,10 +1,10 @@
 #include "processes/proc_text.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <optional>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory::proc {
 namespace {
@@ -60,7 +60,7 @@ class StatFields {
   template <typename Number>
   [[nodiscard]] Result<Number> number(std::size_t field, std::string_view name) const {
     if (const auto value = to_number<Number>(text(field))) return *value;
-    return refuse(fmt::format("field {} ({}) is missing or no number", field, name));
+    return refuse(format_text("field {} ({}) is missing or no number", field, name));
   }
 
  private:
@@ -150,12 +150,12 @@ Result<Status> parse_status(std::string_view text) {
   if (!uid_line) return refuse("there is no line \"Uid:\"");
   const auto uids = tabbed_numbers<uid_t>(uid_line->value);
   if (!uids || uids->size() <= kEffectiveUserColumn) {
-    return refuse(fmt::format("line {} (Uid) does not hold user numbers", uid_line->number));
+    return refuse(format_text("line {} (Uid) does not hold user numbers", uid_line->number));
   }
   Status status{(*uids)[kEffectiveUserColumn], {}, 0};
   if (const auto pid_line = find_line(text, "NSpid:")) {
     auto pids = tabbed_numbers<pid_t>(pid_line->value);
-    if (!pids) return refuse(fmt::format("line {} (NSpid) does not hold PIDs", pid_line->number));
+    if (!pids) return refuse(format_text("line {} (NSpid) does not hold PIDs", pid_line->number));
     status.namespaced_pids = std::move(*pids);
   }
   if (const auto line = find_line(text, "CapEff:")) status.effective_capabilities = parse_hexadecimal(line->value);
@@ -170,7 +170,7 @@ Result<int> parse_number(std::string_view text) {
 Result<std::string> parse_cgroup(std::string_view text) {
   const auto line = find_line(text, "0::");
   if (!line) return std::string();
-  if (!line->value.starts_with('/')) return refuse(fmt::format("line {} does not hold a path after 0::", line->number));
+  if (!line->value.starts_with('/')) return refuse(format_text("line {} does not hold a path after 0::", line->number));
   return std::string(line->value);
 }
 

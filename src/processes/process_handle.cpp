@@ -1,6 +1,5 @@
 #include "dualgpuopt/memory/processes/process_handle.h"
 
-#include <fmt/format.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,6 +8,8 @@
 #include <cerrno>
 #include <system_error>
 #include <utility>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -33,11 +34,11 @@ ErrorCode code_of(int problem) {
 tl::unexpected<Error> failure(int problem, std::string_view what, pid_t pid) {
   const auto* hint = problem == ENOSYS ? "; it takes Linux 5.3 or newer" : "";
   return fail(code_of(problem),
-              fmt::format("cannot {} process {}: {}{}", what, pid, std::generic_category().message(problem), hint));
+              format_text("cannot {} process {}: {}{}", what, pid, std::generic_category().message(problem), hint));
 }
 
 tl::unexpected<Error> has_gone(pid_t pid) {
-  return fail(ErrorCode::NotFound, fmt::format("process {} has exited", pid));
+  return fail(ErrorCode::NotFound, format_text("process {} has exited", pid));
 }
 
 int milliseconds(Duration limit) {
@@ -55,7 +56,7 @@ Result<ProcessHandle> ProcessHandle::open(const ProcessIdentity& identity, const
   if (!now) return fail(now.error());
   if (now->identity != identity) {
     return fail(ErrorCode::NotFound,
-                fmt::format("PID {} belongs to another process now, which started later", identity.pid));
+                format_text("PID {} belongs to another process now, which started later", identity.pid));
   }
   if (handle.has_exited()) return has_gone(identity.pid);
   return handle;

@@ -1,7 +1,6 @@
 #include "dualgpuopt/memory/processes/timed_command.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +10,8 @@
 #include <csignal>
 #include <string_view>
 #include <system_error>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -84,8 +85,8 @@ CommandOutcome reap(pid_t child) {
 
 std::string CommandOutcome::text() const {
   switch (end) {
-    case CommandEnd::Exited: return fmt::format("exited with {}", code);
-    case CommandEnd::Signalled: return fmt::format("was ended by signal {}", code);
+    case CommandEnd::Exited: return format_text("exited with {}", code);
+    case CommandEnd::Signalled: return format_text("was ended by signal {}", code);
     case CommandEnd::TimedOut: return "was ended when its time was up";
     case CommandEnd::Unknown: return "ended, and the program took its exit code elsewhere";
   }
@@ -97,7 +98,7 @@ Result<CommandOutcome> run_command(const std::string& command, const std::vector
   const auto child = start(command, environment);
   if (!child) {
     return fail(ErrorCode::Io,
-                fmt::format("cannot run {}: {}", in_quotes(command), std::generic_category().message(child.error())));
+                format_text("cannot run {}: {}", in_quotes(command), std::generic_category().message(child.error())));
   }
   if (ended_in_time(*child, limit, stop)) return reap(*child);
   ::kill(-*child, SIGKILL);

@@ -1,6 +1,6 @@
 #include "dualgpuopt/memory/profiles/any_estimate.h"
 
-#include <fmt/format.h>
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -15,7 +15,7 @@ Result<AnyEstimate> estimate_named(const EstimateQuestion& question) {
   const auto profile = find_profile(question.request.model, question.profiles);
   if (!profile) return fail(profile.error());
   if (question.runtime != "llama.cpp") {
-    return fail(ErrorCode::InvalidArgument, fmt::format("runtime: {} was asked for, but {} is a profile, of no runtime",
+    return fail(ErrorCode::InvalidArgument, format_text("runtime: {} was asked for, but {} is a profile, of no runtime",
                                                         question.runtime, question.request.model));
   }
   return estimate_profile(*profile, question.request);
@@ -31,7 +31,7 @@ Result<AnyEstimate> estimate_any(const EstimateQuestion& question) {
   if (runtime == "transformers") return estimate_transformers(request);
   if (runtime == "training") return estimate_training(request);
   return fail(ErrorCode::InvalidArgument,
-              fmt::format("runtime: \"{}\" is not known; expected llama.cpp, vllm, transformers or training", runtime));
+              format_text("runtime: \"{}\" is not known; expected llama.cpp, vllm, transformers or training", runtime));
 }
 
 }  // namespace dualgpuopt::memory

@@ -1,8 +1,8 @@
 #include "dualgpuopt/memory/profiles/model_profiles.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -46,7 +46,7 @@ Result<ModelProfile> of_llamacpp(const ProfileRequest& request) {
   const auto high = estimate->options.cache.context;
   if (request.context_low >= high) {
     return fail(ErrorCode::InvalidArgument,
-                fmt::format("context_low: {} is not less than the context, {}", request.context_low, high));
+                format_text("context_low: {} is not less than the context, {}", request.context_low, high));
   }
   return llamacpp_profile(estimate->model, estimate->options, {request.context_low, high});
 }
@@ -61,7 +61,7 @@ Result<ModelProfile> of_runtime(const ProfileRequest& request) {
   if (request.runtime == "llama.cpp") return of_llamacpp(request);
   if (request.runtime == "vllm") return of_vllm(request);
   return fail(ErrorCode::InvalidArgument,
-              fmt::format("the runtime is {}; expected llama.cpp or vllm", in_quotes(request.runtime)));
+              format_text("the runtime is {}; expected llama.cpp or vllm", in_quotes(request.runtime)));
 }
 
 }  // namespace

@@ -1,11 +1,10 @@
 #include "dualgpuopt/memory/profiles/profile_estimate.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/profiles/profile_file.h"
 #include "models/request_text.h"
 
@@ -66,7 +65,7 @@ Result<ModelProfile> find_profile(const std::string& name, const std::filesystem
   if (!profiles) return fail(profiles.error());
   const auto found = std::find_if(profiles->begin(), profiles->end(), [&](const auto& p) { return p.name == name; });
   if (found != profiles->end()) return *found;
-  return fail(ErrorCode::NotFound, fmt::format("{}: there is no such file, nor a profile of that name: there are {}",
+  return fail(ErrorCode::NotFound, format_text("{}: there is no such file, nor a profile of that name: there are {}",
                                                name, names_of(*profiles)));
 }
 

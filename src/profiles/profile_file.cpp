@@ -1,12 +1,11 @@
 #include "dualgpuopt/memory/profiles/profile_file.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <set>
 
+#include "core/format.h"
 #include "profiles/replace_file.h"
 #include "profiles/utf8.h"
 #include "sources/text_file.h"
@@ -46,12 +45,12 @@ std::vector<StoredProfile> read_document(const TomlTable& document, const Profil
   std::set<std::string> names;
   for (const auto& table : tables) {
     if (profiles.size() == limits.profiles) {
-      table.refuse("name", fmt::format("more than {} profiles are not read", limits.profiles));
+      table.refuse("name", format_text("more than {} profiles are not read", limits.profiles));
       break;
     }
     profiles.push_back(read_profile(table));
     const auto& name = profiles.back().profile.name;
-    if (!names.insert(name).second) table.refuse("name", fmt::format("{} is there twice", in_quotes(name)));
+    if (!names.insert(name).second) table.refuse("name", format_text("{} is there twice", in_quotes(name)));
   }
   return profiles;
 }
@@ -76,7 +75,7 @@ std::string toml_string(std::string_view text) {
     if (escape != kEscapes.end()) {
       line += escape->written;
     } else if ((c >= 0 && c < ' ') || c == '\x7f') {
-      line += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+      line += format_text("\\u{:04X}", static_cast<unsigned>(c));
     } else {
       line += c;
     }
@@ -88,18 +87,18 @@ std::string toml_string(std::string_view text) {
 std::string size_text(Bytes size) {
   if (size == 0) return "0";
   for (const auto& [unit, name] : {std::pair(1_GiB, "GiB"), std::pair(1_MiB, "MiB"), std::pair(1_KiB, "KiB")}) {
-    if (size % unit == 0) return fmt::format("\"{}{}\"", size / unit, name);
+    if (size % unit == 0) return format_text("\"{}{}\"", size / unit, name);
   }
-  return fmt::to_string(size);
+  return std::to_string(size);
 }
 
 std::string optional_line(std::string_view key, const std::optional<double>& value) {
-  return value ? fmt::format("{} = {}\n", key, *value) : std::string();
+  return value ? format_text("{} = {}\n", key, *value) : std::string();
 }
 
 std::string table_text(const StoredProfile& stored) {
   const auto& profile = stored.profile;
-  return fmt::format("[[profile]]\nname = {}\nbase = {}\nper_batch = {}\nper_token = {}\n", toml_string(profile.name),
+  return format_text("[[profile]]\nname = {}\nbase = {}\nper_batch = {}\nper_token = {}\n", toml_string(profile.name),
                      size_text(profile.base), size_text(profile.per_batch), size_text(profile.per_token)) +
          optional_line("growth_rate", stored.growth_rate) + optional_line("recovery_buffer", stored.recovery_buffer);
 }
@@ -118,7 +117,7 @@ std::string obstacle(const StoredProfile& stored) {
 Result<void> check(const std::vector<StoredProfile>& profiles, const ProfileFileLimits& limits) {
   if (profiles.size() > limits.profiles) {
     return fail(ErrorCode::InvalidArgument,
-                fmt::format("{} profiles are more than {}, the most for a file", profiles.size(), limits.profiles));
+                format_text("{} profiles are more than {}, the most for a file", profiles.size(), limits.profiles));
   }
   std::set<std::string_view> names;
   for (const auto& stored : profiles) {
@@ -126,7 +125,7 @@ Result<void> check(const std::vector<StoredProfile>& profiles, const ProfileFile
     if (problem.empty() && !names.insert(stored.profile.name).second) problem = "another has the same name";
     if (problem.empty()) continue;
     return fail(ErrorCode::InvalidArgument,
-                fmt::format("the profile {} cannot be saved: {}", in_quotes(stored.profile.name), problem));
+                format_text("the profile {} cannot be saved: {}", in_quotes(stored.profile.name), problem));
   }
   return {};
 }
@@ -155,7 +154,7 @@ Result<std::string> format_profiles(const std::vector<StoredProfile>& profiles, 
   for (const auto& stored : profiles) text += "\n" + table_text(stored);
   if (text.size() > limits.bytes) {
     return fail(ErrorCode::InvalidArgument,
-                fmt::format("the profiles are larger than {}, the most for a file", format_bytes(limits.bytes)));
+                format_text("the profiles are larger than {}, the most for a file", format_bytes(limits.bytes)));
   }
   return text;
 }

@@ -1,7 +1,6 @@
 #include "profiles/replace_file.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +9,8 @@
 #include <optional>
 #include <string>
 #include <utility>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -21,7 +22,7 @@ tl::unexpected<Error> system_failure(int number) {
   const auto code = number == ENOENT || number == ENOTDIR                    ? ErrorCode::NotFound
                     : number == EACCES || number == EPERM || number == EROFS ? ErrorCode::PermissionDenied
                                                                              : ErrorCode::Io;
-  return fail(code, fmt::format("cannot be written: {}", std::strerror(number)));
+  return fail(code, format_text("cannot be written: {}", std::strerror(number)));
 }
 
 /// An open file; close() tells what closing says, the destructor does not.
@@ -72,7 +73,7 @@ Beside create_beside(const std::filesystem::path& file) {
   std::string name;
   int number = -1;
   for (int attempt = 0; number < 0 && attempt < kAttempts; ++attempt) {
-    name = fmt::format("{}.{}-{}.new", file.string(), ::getpid(), attempt);
+    name = format_text("{}.{}-{}.new", file.string(), ::getpid(), attempt);
     number = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kOpenToAll);
     if (number < 0 && errno != EEXIST) break;
   }

@@ -1,11 +1,11 @@
 #include "dualgpuopt/memory/recovery/batch_size_controller.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -38,16 +38,16 @@ std::string_view to_string(BatchSizeCause cause) {
 
 Result<void> BatchSizeConfig::validate() const {
   if (floor < 1) return invalid("floor is 0: expected at least 1");
-  if (floor > ceiling) return invalid(fmt::format("floor is {}, above the ceiling of {}", floor, ceiling));
+  if (floor > ceiling) return invalid(format_text("floor is {}, above the ceiling of {}", floor, ceiling));
   if (!(decrease > 0 && decrease < 1)) {
-    return invalid(fmt::format("decrease is {}: expected more than 0 and less than 1", decrease));
+    return invalid(format_text("decrease is {}: expected more than 0 and less than 1", decrease));
   }
-  if (!(calm_risk >= 0 && calm_risk <= 1)) return invalid(fmt::format("calm_risk is {}: expected 0 to 1", calm_risk));
+  if (!(calm_risk >= 0 && calm_risk <= 1)) return invalid(format_text("calm_risk is {}: expected 0 to 1", calm_risk));
   const std::map<std::string_view, Duration> durations{
       {"hold", hold}, {"settle", settle}, {"retry", retry}, {"shrink_within", shrink_within}};
   for (const auto& [field, duration] : durations) {
-    if (duration < Duration::zero()) return invalid(fmt::format("{} is negative", field));
-    if (duration > kLongestRetry) return invalid(fmt::format("{} is longer than a day", field));
+    if (duration < Duration::zero()) return invalid(format_text("{} is negative", field));
+    if (duration > kLongestRetry) return invalid(format_text("{} is longer than a day", field));
   }
   return {};
 }

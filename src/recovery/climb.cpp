@@ -1,10 +1,9 @@
 #include "dualgpuopt/memory/recovery/climb.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/recovery/forecast_trigger.h"
 #include "recovery/climb_reasons.h"
 
@@ -23,7 +22,7 @@ Bytes share(double percent, Bytes whole) { return static_cast<Bytes>(percent / 1
 std::string unusable(const Reading& reading) {
   if (!reading.ok()) return reading.reason.empty() ? "no reason is given" : reading.reason;
   if (reading.provenance == Provenance::Driver) return {};
-  return fmt::format("the reading is {}", to_string(reading.provenance));
+  return format_text("the reading is {}", to_string(reading.provenance));
 }
 
 void append_detail(std::string& detail, std::string_view more) {
@@ -265,7 +264,7 @@ void Climb::lose_measurement(std::string_view why, MonoTime now) {
 void Climb::leave_unverified(std::string_view why) {
   auto& rung = decision_.rungs.back();
   rung.outcome = RungOutcome::Unverified;
-  append_detail(rung.detail, fmt::format("not measured: {}", why));
+  append_detail(rung.detail, format_text("not measured: {}", why));
 }
 
 void Climb::finish_as_dry_run(const std::set<RecoveryStrategy>& registered) {
@@ -301,7 +300,7 @@ std::string Climb::obstacle_to(RecoveryStrategy strategy) const {
   }
   if (decision_.cause == ClimbCause::Forecast && !limits.by_forecast) return "not run: not for a forecast";
   if (decision_.level < limits.from) {
-    return fmt::format("not run: it is from {} on, and the level is {}", to_string(limits.from),
+    return format_text("not run: it is from {} on, and the level is {}", to_string(limits.from),
                        to_string(decision_.level));
   }
   return strategy == RecoveryStrategy::Terminate ? obstacle_to_terminate() : "";
@@ -313,13 +312,13 @@ std::string Climb::obstacle_to_terminate() const {
   if (decision_.cause == ClimbCause::Forecast) return "not run: a forecast terminates nothing";
   if (config_.verification == Verification::Callback) return {};
   if (decision_.level != Level::Emergency) {
-    return fmt::format("not run: it needs the emergency level, and the level is {}", to_string(decision_.level));
+    return format_text("not run: it needs the emergency level, and the level is {}", to_string(decision_.level));
   }
   for (const auto* reading : {&decision_.evidence, &newest_}) {
     const auto percent = reading->ok() ? reading->memory->occupied_percent() : std::nullopt;
     if (!percent) return "not run: use is not known in percent";
     if (*percent > config_.terminate_above_percent) continue;
-    return fmt::format("not run: it needs two readings above {}, and one is {}",
+    return format_text("not run: it needs two readings above {}, and one is {}",
                        format_percent(config_.terminate_above_percent), format_percent(*percent));
   }
   return {};

@@ -1,11 +1,11 @@
 #include "dualgpuopt/memory/recovery/ladder.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
 #include <set>
 #include <string_view>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -20,18 +20,18 @@ std::optional<RecoveryStrategy> first_repeated(const std::vector<RecoveryStrateg
 }
 
 Result<void> check_duration(std::string_view field, Duration duration) {
-  if (duration < Duration::zero()) return fail(ErrorCode::InvalidArgument, fmt::format("{} is negative", field));
+  if (duration < Duration::zero()) return fail(ErrorCode::InvalidArgument, format_text("{} is negative", field));
   if (duration > kLongest) {
-    return fail(ErrorCode::InvalidArgument, fmt::format("{} is longer than a hundred years", field));
+    return fail(ErrorCode::InvalidArgument, format_text("{} is longer than a hundred years", field));
   }
   return {};
 }
 
 Result<void> check_rung(std::string_view rung, const RungLimits& limits) {
-  const auto field = [&](std::string_view name) { return fmt::format("{}.{}", rung, name); };
+  const auto field = [&](std::string_view name) { return format_text("{}.{}", rung, name); };
   if (limits.time_limit == Duration::zero()) {
     return fail(ErrorCode::InvalidArgument,
-                fmt::format("{} is 0: no callback could return in time", field("time_limit")));
+                format_text("{} is 0: no callback could return in time", field("time_limit")));
   }
   return check_duration(field("time_limit"), limits.time_limit.value_or(Duration::zero()))
       .and_then([&] { return check_duration(field("settle"), limits.settle.value_or(Duration::zero())); })
@@ -53,14 +53,14 @@ std::string_view to_string(Verification verification) {
 
 Result<void> LadderConfig::validate() const {
   if (const auto repeated = first_repeated(rungs)) {
-    return fail(ErrorCode::InvalidArgument, fmt::format("rungs has {} twice", to_string(*repeated)));
+    return fail(ErrorCode::InvalidArgument, format_text("rungs has {} twice", to_string(*repeated)));
   }
   if (!(target_percent > 0 && target_percent < 100)) {
     return fail(ErrorCode::InvalidArgument,
-                fmt::format("target_percent is {}: expected more than 0 and less than 100", target_percent));
+                format_text("target_percent is {}: expected more than 0 and less than 100", target_percent));
   }
   if (!(terminate_above_percent > 0 && terminate_above_percent <= 100)) {
-    return fail(ErrorCode::InvalidArgument, fmt::format("terminate_above_percent is {}: expected more than 0 and at "
+    return fail(ErrorCode::InvalidArgument, format_text("terminate_above_percent is {}: expected more than 0 and at "
                                                         "most 100",
                                                         terminate_above_percent));
   }

@@ -1,10 +1,10 @@
 #include "dualgpuopt/memory/recovery/offload_choice.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <ranges>
 #include <tuple>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -17,7 +17,7 @@ Minutes idle_minutes(const OffloadItem& item, MonoTime now) {
 }
 
 std::string worth_of(const OffloadItem& item, MonoTime now) {
-  return fmt::format("priority {:g}, unused for {} min", item.priority, idle_minutes(item, now).count());
+  return format_text("priority {:g}, unused for {} min", item.priority, idle_minutes(item, now).count());
 }
 
 /// Gives chosen items up again where the rest suffices, from the most valuable on.
@@ -38,7 +38,7 @@ std::vector<const OffloadItem*> take_until_enough(std::vector<OffloadItem>& item
     if (!item.obstacle.empty() || choice.bytes >= bytes_to_free) continue;
     if (item.bytes > host_room - choice.bytes) {
       choice.host_is_short = true;
-      item.obstacle = fmt::format("the host has room for {} more only", format_bytes(host_room - choice.bytes));
+      item.obstacle = format_text("the host has room for {} more only", format_bytes(host_room - choice.bytes));
       continue;
     }
     chosen.push_back(&item);

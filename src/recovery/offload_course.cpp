@@ -1,9 +1,10 @@
 #include "recovery/offload_course.h"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 
@@ -22,19 +23,19 @@ void OffloadCourse::on_choice(const OffloadChoice& choice) {
 void OffloadCourse::on_offloaded(OffloadId id, const std::string& name, Bytes bytes) {
   freed_ += bytes;
   moved_[id] = bytes;
-  sentences_.push_back(fmt::format("offloaded {} ({})", name, format_bytes(bytes)));
+  sentences_.push_back(format_text("offloaded {} ({})", name, format_bytes(bytes)));
 }
 
 void OffloadCourse::on_failed(OffloadId id, const std::string& name, const std::string& why) {
   failed_[id] = why;
-  sentences_.push_back(fmt::format("{} could not be offloaded: {}", name, why));
+  sentences_.push_back(format_text("{} could not be offloaded: {}", name, why));
 }
 
 std::string OffloadCourse::detail() const {
   auto sentences = sentences_;
   if (!obstacle_.empty()) sentences.push_back(obstacle_);
   if (sentences.empty()) return left() == 0 ? "nothing to free" : "there is nothing to offload";
-  return fmt::format("{}", fmt::join(sentences, "; "));
+  return format_text("{}", fmt::join(sentences, "; "));
 }
 
 StrategyAnswer OffloadCourse::answer() const {
@@ -43,7 +44,7 @@ StrategyAnswer OffloadCourse::answer() const {
     auto& candidate = answer.candidates[i];
     candidate.chosen = moved_.contains(ranked_[i]) || failed_.contains(ranked_[i]);
     if (const auto failed = failed_.find(ranked_[i]); failed != failed_.end()) {
-      candidate.reason += fmt::format("; it failed: {}", failed->second);
+      candidate.reason += format_text("; it failed: {}", failed->second);
     }
   }
   return answer;

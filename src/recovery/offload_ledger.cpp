@@ -1,10 +1,10 @@
 #include "dualgpuopt/memory/recovery/offload_ledger.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <utility>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 /// Of an object that is not on the device, or has to stay there.
 std::string obstacle_of(const OffloadEntry& entry) {
   if (entry.residence == Residence::Offloaded) return "it is offloaded already";
-  if (entry.residence != Residence::OnDevice) return fmt::format("it is {} already", to_string(entry.residence));
+  if (entry.residence != Residence::OnDevice) return format_text("it is {} already", to_string(entry.residence));
   if (entry.is_silent) return entry.problem;
   return entry.users > 0 ? "it is in use" : "";
 }
@@ -148,7 +148,7 @@ std::string OffloadLedger::obstacle_of_moves(const DeviceState& state, MonoTime 
   const auto gpu = state.reading.gpu;
   for (const auto& [id, entry] : entries_) {
     const bool moves = entry.residence == Residence::Leaving || entry.residence == Residence::Returning;
-    if (entry.traits.gpu == gpu && moves) return fmt::format("{} is being moved", entry.traits.name);
+    if (entry.traits.gpu == gpu && moves) return format_text("{} is being moved", entry.traits.name);
   }
   const auto found = moves_.find(gpu);
   if (found == moves_.end()) return {};
@@ -170,7 +170,7 @@ RestoreChoice OffloadLedger::choose_restore(const DeviceState& state, MonoTime n
     if (obstacle.empty()) {
       best = std::move(item);
     } else {
-      choice.reason = fmt::format("{}: {}", item.name, obstacle);
+      choice.reason = format_text("{}: {}", item.name, obstacle);
     }
   }
   return best ? RestoreChoice{best->id, ""} : choice;

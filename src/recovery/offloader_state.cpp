@@ -1,9 +1,9 @@
 #include "recovery/offloader_state.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -44,7 +44,7 @@ void OffloaderState::remove(OffloadId id) {
 
 StrategyAnswer OffloaderState::offload(const RecoveryRequest& request) {
   OffloadCourse course(request.bytes_to_free);
-  if (!enter(request, course)) return {false, fmt::format("GPU {} is being offloaded from already", request.gpu)};
+  if (!enter(request, course)) return {false, format_text("GPU {} is being offloaded from already", request.gpu)};
   const auto time_left = std::clamp(request.deadline - clock_->now(), Duration::zero(), kLongestWait);
   const auto deadline = std::chrono::steady_clock::now() + time_left;
   const std::stop_callback wake(request.stop, [this] {
@@ -105,7 +105,7 @@ OffloaderState::Step OffloaderState::advance(const RecoveryRequest& request, Off
 std::optional<HostRoom> OffloaderState::room_above_reserve(OffloadCourse& course) const {
   auto room = host_room_();
   if (!room) {
-    course.on_obstacle(fmt::format("what the host has left is not known: {}", room.error().describe()));
+    course.on_obstacle(format_text("what the host has left is not known: {}", room.error().describe()));
     return std::nullopt;
   }
   room->bytes -= std::min(room->bytes, reserve_);
@@ -142,7 +142,7 @@ std::optional<OffloadId> OffloaderState::choose(int gpu, OffloadCourse& course, 
   const auto choice = ledger_.choose(gpu, left, room.bytes, course.failed(), clock_->now());
   course.on_choice(choice);
   if (choice.host_is_short && choice.ids.empty()) {
-    course.on_obstacle(fmt::format("the host has no room for more: {} above the reserve, by {}",
+    course.on_obstacle(format_text("the host has no room for more: {} above the reserve, by {}",
                                    format_bytes(room.bytes), room.bound_by));
   }
   std::optional<OffloadId> next;

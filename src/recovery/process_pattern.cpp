@@ -1,10 +1,10 @@
 #include "dualgpuopt/memory/recovery/process_pattern.h"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <array>
 
+#include "core/format.h"
 #include "metrics/parse_enum.h"
 
 namespace dualgpuopt::memory {
@@ -21,7 +21,7 @@ std::string_view last_part(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
-std::string command_line(const ProcessInfo& process) { return fmt::format("{}", fmt::join(process.arguments, " ")); }
+std::string command_line(const ProcessInfo& process) { return format_text("{}", fmt::join(process.arguments, " ")); }
 
 }  // namespace
 
@@ -34,13 +34,13 @@ std::string_view to_string(PatternField field) {
   return "unknown";
 }
 
-std::string ProcessPattern::text() const { return fmt::format("{}:{}", to_string(field), glob); }
+std::string ProcessPattern::text() const { return format_text("{}:{}", to_string(field), glob); }
 
 Result<ProcessPattern> parse_process_pattern(std::string_view text) {
   const auto colon = text.find(':');
   if (colon == std::string_view::npos || colon + 1 == text.size()) {
     return fail(ErrorCode::ParseFailed,
-                fmt::format("cannot read {} as a pattern; expected user:, command: or cgroup: and what it must match, "
+                format_text("cannot read {} as a pattern; expected user:, command: or cgroup: and what it must match, "
                             "as in \"command:*train.py*\"",
                             in_quotes(text)));
   }

@@ -1,9 +1,9 @@
 #include "dualgpuopt/memory/recovery/shared_batch_size.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <stop_token>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 
@@ -58,13 +58,13 @@ StrategyAnswer SharedBatchSize::reduce(const RecoveryRequest& request) {
   });
   const MutexLock lock(mutex_);
   if (!controller_.on_request(clock_->now())) {
-    return {false, fmt::format("{} at a time are the fewest already", controller_.size())};
+    return {false, format_text("{} at a time are the fewest already", controller_.size())};
   }
   const auto size = controller_.size();
   const auto mine = ++asked_;
   while (answered_ < mine && request.stop.stop_possible() && !request.stop.stop_requested()) passed_.wait(mutex_);
-  if (answered_ >= mine) return {true, fmt::format("{} at a time from now on", size)};
-  return {false, fmt::format("{} at a time from the next safe point on, which did not come in time", size)};
+  if (answered_ >= mine) return {true, format_text("{} at a time from now on", size)};
+  return {false, format_text("{} at a time from the next safe point on, which did not come in time", size)};
 }
 
 }  // namespace dualgpuopt::memory

@@ -1,8 +1,8 @@
 #include "dualgpuopt/memory/recovery/terminate_policy.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -12,7 +12,7 @@ constexpr Duration kOverhead = std::chrono::seconds(2);
 
 Result<void> check(std::string_view name, Duration value, Duration longest) {
   if (value >= Duration::zero() && value <= longest) return {};
-  return fail(ErrorCode::InvalidArgument, fmt::format("terminate.{} is {}; expected at most {}", name,
+  return fail(ErrorCode::InvalidArgument, format_text("terminate.{} is {}; expected at most {}", name,
                                                       format_duration(value), format_duration(longest)));
 }
 

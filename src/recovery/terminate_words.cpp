@@ -1,8 +1,8 @@
 #include "recovery/terminate_words.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -11,7 +11,7 @@ std::string join_chosen(const std::vector<Candidate>& candidates) {
   std::string text;
   for (const auto& each : candidates) {
     if (!each.chosen) continue;
-    text += fmt::format("{}{} ({})", text.empty() ? "" : ", then ", each.what, format_bytes(each.bytes.value_or(0)));
+    text += format_text("{}{} ({})", text.empty() ? "" : ", then ", each.what, format_bytes(each.bytes.value_or(0)));
   }
   return text;
 }
@@ -23,23 +23,23 @@ Bytes sum_of_chosen(const std::vector<Candidate>& candidates) {
 }
 
 std::string how(const TerminatePolicy& policy) {
-  return fmt::format("{}with TERM, and KILL after {}", policy.pre_hook.empty() ? "" : "after the pre-hook ",
+  return format_text("{}with TERM, and KILL after {}", policy.pre_hook.empty() ? "" : "after the pre-hook ",
                      format_duration(policy.grace));
 }
 
 std::string why_dry(Provenance provenance) {
-  return provenance == Provenance::Driver ? "dry run" : fmt::format("dry run: readings are {}", to_string(provenance));
+  return provenance == Provenance::Driver ? "dry run" : format_text("dry run: readings are {}", to_string(provenance));
 }
 
 }  // namespace
 
 std::string enough_reason(Bytes used, Bytes target) {
-  return fmt::format("use is {}, {} the target of {}", format_bytes(used), used == target ? "at" : "under",
+  return format_text("use is {}, {} the target of {}", format_bytes(used), used == target ? "at" : "under",
                      format_bytes(target));
 }
 
 std::string no_victim_reason(int gpu, Bytes used, Bytes target, std::size_t listed) {
-  return fmt::format("use is {}, {} above the target of {}, and nobody else of {} processes on GPU {} may be ended",
+  return format_text("use is {}, {} above the target of {}, and nobody else of {} processes on GPU {} may be ended",
                      format_bytes(used), format_bytes(used - std::min(used, target)), format_bytes(target), listed,
                      gpu);
 }
@@ -50,7 +50,7 @@ std::string dry_run_reason(const TerminatePolicy& policy, Provenance provenance,
   if (chosen.empty()) return why_dry(provenance) + "; would end nobody: no process may be ended";
   const auto sum = sum_of_chosen(candidates);
   const auto left = used - std::min(used, sum);
-  return fmt::format("{}; would end {}, {}; {} would be left, {} the target of {}", why_dry(provenance), chosen,
+  return format_text("{}; would end {}, {}; {} would be left, {} the target of {}", why_dry(provenance), chosen,
                      how(policy), format_bytes(left), left <= target ? "within" : "still above", format_bytes(target));
 }
 

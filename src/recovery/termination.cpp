@@ -1,9 +1,8 @@
 #include "dualgpuopt/memory/recovery/termination.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 
+#include "core/format.h"
 #include "recovery/fresh_reading.h"
 #include "recovery/memory_return.h"
 
@@ -61,7 +60,7 @@ void Termination::on_listed(const Reading& reading, MonoTime /*now*/) {
   record_.before = record_.after = reading;
   if (reading.memory->occupied() <= target_used_) {
     return finish(TerminationEnd::NotNeeded,
-                  fmt::format("{} was spared: the target is reached without it{}", victim_.candidate.what, hook_));
+                  format_text("{} was spared: the target is reached without it{}", victim_.candidate.what, hook_));
   }
   held_ = held_by(victim_.holders, reading);
   if (held_ == 0) return refuse("the driver does not list it with memory on this device any more");
@@ -77,7 +76,7 @@ void Termination::on_inspected(std::string_view obstacle, MonoTime /*now*/) {
 void Termination::on_hook_ended(std::string_view how, MonoTime /*now*/) {
   if (step_ != Step::Hook) return;
   hook_ended_ = true;
-  hook_ = fmt::format("; the pre-hook {}", how);
+  hook_ = format_text("; the pre-hook {}", how);
   step_ = Step::List;
 }
 
@@ -99,7 +98,7 @@ void Termination::on_waited(bool exited, MonoTime now) {
     step_ = Step::Kill;
     return;
   }
-  leave_unverified(fmt::format("it has not exited within {} of KILL", format_duration(policy_.wait)));
+  leave_unverified(format_text("it has not exited within {} of KILL", format_duration(policy_.wait)));
 }
 
 void Termination::await_memory(MonoTime now) {
@@ -123,8 +122,8 @@ void Termination::on_measured(const Reading& reading, MonoTime now) {
   next_look_ = now + kLook;
   if (next_look_ <= until_) return;
   leave_unverified(
-      problem.empty() ? fmt::format("its memory has not come back within {} of its exit", format_duration(policy_.wait))
-                      : fmt::format("the device could not be measured after its exit: {}", problem));
+      problem.empty() ? format_text("its memory has not come back within {} of its exit", format_duration(policy_.wait))
+                      : format_text("the device could not be measured after its exit: {}", problem));
 }
 
 void Termination::on_stopped(MonoTime /*now*/) {
@@ -136,19 +135,19 @@ void Termination::on_stopped(MonoTime /*now*/) {
 
 std::string Termination::how_it_ended() const {
   if (!was_there_)
-    return fmt::format("{} ended by itself and gave {} back{}", victim_.candidate.what, format_bytes(held_), hook_);
-  return fmt::format("{} was ended by {} and exited after {}; its {} were back after {}{}", victim_.candidate.what,
+    return format_text("{} ended by itself and gave {} back{}", victim_.candidate.what, format_bytes(held_), hook_);
+  return format_text("{} was ended by {} and exited after {}; its {} were back after {}{}", victim_.candidate.what,
                      record_.kill_sent ? "TERM and KILL" : "TERM", format_duration(*record_.exit_after),
                      format_bytes(held_), format_duration(*record_.memory_after), hook_);
 }
 
 void Termination::refuse(std::string_view why) {
-  finish(TerminationEnd::Refused, fmt::format("{} was not signalled: {}{}", victim_.candidate.what, why, hook_));
+  finish(TerminationEnd::Refused, format_text("{} was not signalled: {}{}", victim_.candidate.what, why, hook_));
 }
 
 void Termination::leave_unverified(std::string_view why) {
   finish(TerminationEnd::Unverified,
-         fmt::format("{}: {}; nothing more is ended on this device until an operator allows it{}",
+         format_text("{}: {}; nothing more is ended on this device until an operator allows it{}",
                      victim_.candidate.what, why, hook_));
 }
 

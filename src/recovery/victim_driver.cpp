@@ -1,10 +1,9 @@
 #include "recovery/victim_driver.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "core/format.h"
 #include "recovery/victim_survey.h"
 
 namespace dualgpuopt::memory {
@@ -87,9 +86,9 @@ std::string VictimDriver::inspect(const RankedVictim& victim, const Reading& rea
 }
 
 std::string VictimDriver::run_hook(const TerminateOrder& order, const RankedVictim& victim) {
-  const std::vector<std::string> environment{fmt::format("GPUMEM_GPU={}", order.gpu),
-                                             fmt::format("GPUMEM_PID={}", victim.holders.front().pid),
-                                             fmt::format("GPUMEM_BYTES={}", victim.bytes)};
+  const std::vector<std::string> environment{format_text("GPUMEM_GPU={}", order.gpu),
+                                             format_text("GPUMEM_PID={}", victim.holders.front().pid),
+                                             format_text("GPUMEM_BYTES={}", victim.bytes)};
   const auto outcome = processes_.run_hook(policy_.pre_hook, environment, policy_.pre_hook_limit, order.stop);
   return outcome ? outcome->text() : "failed: " + outcome.error().describe();
 }

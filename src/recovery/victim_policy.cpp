@@ -1,11 +1,10 @@
 #include "dualgpuopt/memory/recovery/victim_policy.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <set>
 
+#include "core/format.h"
 #include "metrics/parse_enum.h"
 
 namespace dualgpuopt::memory {

@@ -1,10 +1,9 @@
 #include "dualgpuopt/memory/recovery/victim_ranking.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <tuple>
 
+#include "core/format.h"
 #include "recovery/victim_rules.h"
 #include "recovery/victim_units.h"
 
@@ -39,10 +38,10 @@ std::string name_of(const ProcessMemory& listed) {
 std::string describe(const UnitOfVictims& unit) {
   const auto& first = *unit.listed.front();
   if (unit.group) {
-    return fmt::format("group {} of {} ({} processes)", *unit.group, name_of(first), unit.members.size());
+    return format_text("group {} of {} ({} processes)", *unit.group, name_of(first), unit.members.size());
   }
-  auto text = fmt::format("{}, PID {}", name_of(first), first.pid);
-  if (!unit.members.empty()) text += fmt::format(", of {}", unit.members.front()->user);
+  auto text = format_text("{}, PID {}", name_of(first), first.pid);
+  if (!unit.members.empty()) text += format_text(", of {}", unit.members.front()->user);
   return text;
 }
 
@@ -56,10 +55,10 @@ std::string obstacle_to_group(const UnitOfVictims& unit, const VictimFacts& fact
   for (const auto* member : unit.members) {
     const auto pid = member->info.identity.pid;
     if (unit.is_job && member->job != unit.group) {
-      return fmt::format("PID {} of its group has not been started by gpumem run", pid);
+      return format_text("PID {} of its group has not been started by gpumem run", pid);
     }
     if (const auto obstacle = obstacle_to_ending(*member, facts, policy); !obstacle.empty()) {
-      return fmt::format("PID {} of its group may not be ended: {}", pid, obstacle);
+      return format_text("PID {} of its group may not be ended: {}", pid, obstacle);
     }
   }
   return unit.members.empty() ? "nobody of its group lives" : "";
@@ -74,7 +73,7 @@ std::string obstacle_to_unit(const UnitOfVictims& unit, const VictimFacts& facts
   }
   const auto bytes = bytes_of(unit);
   if (bytes >= std::max<Bytes>(policy.minimum, 1)) return {};
-  return fmt::format("it holds {}, and the least is {}", format_bytes(bytes), format_bytes(policy.minimum));
+  return format_text("it holds {}, and the least is {}", format_bytes(bytes), format_bytes(policy.minimum));
 }
 
 const ProcessPattern* find_pattern(const std::vector<ProcessPattern>& patterns, const UnitOfVictims& unit) {
@@ -130,12 +129,12 @@ std::string explain(const Keys& keys, VictimOrder order) {
   switch (order) {
     case VictimOrder::Largest: return "holds " + format_bytes(keys.bytes);
     case VictimOrder::Newest:
-      return fmt::format("started {} after boot",
+      return format_text("started {} after boot",
                          format_duration(std::chrono::seconds(keys.start_ticks / kTicksASecond)));
     case VictimOrder::FastestGrowing:
       return keys.growth ? "grows by " + format_rate(*keys.growth) : "its growth is not known";
     case VictimOrder::LowestPriority:
-      return fmt::format("nice {}, OOM score adjustment {}", keys.nice, keys.oom_score_adjustment);
+      return format_text("nice {}, OOM score adjustment {}", keys.nice, keys.oom_score_adjustment);
   }
   return {};
 }

@@ -1,8 +1,8 @@
 #include "recovery/victim_rules.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -28,7 +28,7 @@ std::string obstacle_by_kind(const VictimProcess& process, const VictimFacts& fa
 std::string obstacle_by_rights(const VictimProcess& process, const VictimFacts& facts) {
   if (!facts.rights) return "our own rights are not known";
   if (!facts.rights->may_signal(process.info.owner)) {
-    return fmt::format("it belongs to {}, and we may signal our own processes only", process.user);
+    return format_text("it belongs to {}, and we may signal our own processes only", process.user);
   }
   if (!process.info.pid_namespace) return "its PID namespace cannot be looked at";
   return {};
@@ -36,11 +36,11 @@ std::string obstacle_by_rights(const VictimProcess& process, const VictimFacts& 
 
 std::string obstacle_by_policy(const VictimProcess& process, const VictimPolicy& policy) {
   if (const auto glob = protecting_glob(process.info, policy); !glob.empty()) {
-    return fmt::format("it is protected, by \"{}\"", glob);
+    return format_text("it is protected, by \"{}\"", glob);
   }
-  if (names(policy.never_users, process)) return fmt::format("processes of {} are never ended", process.user);
+  if (names(policy.never_users, process)) return format_text("processes of {} are never ended", process.user);
   if (!policy.only_users.empty() && !names(policy.only_users, process)) {
-    return fmt::format("it belongs to {}, who is not one of those whose processes may be ended", process.user);
+    return format_text("it belongs to {}, who is not one of those whose processes may be ended", process.user);
   }
   return {};
 }

@@ -1,10 +1,9 @@
 #include "recovery/victim_survey.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 
+#include "core/format.h"
 #include "recovery/victim_units.h"
 
 namespace dualgpuopt::memory {
@@ -75,7 +74,7 @@ VictimFacts survey_victims(const Reading& reading, const VictimPolicy& policy, P
   if (reading.processes) facts.listed = reading.processes->entries;
   if (reading.provenance != Provenance::Driver) {
     for (const auto& listed : facts.listed) {
-      facts.unreadable.emplace(listed.pid, fmt::format("the reading is {}: its number names no process of this machine",
+      facts.unreadable.emplace(listed.pid, format_text("the reading is {}: its number names no process of this machine",
                                                        to_string(reading.provenance)));
     }
     return facts;
@@ -104,7 +103,7 @@ std::map<pid_t, double> growth_between(const ProcessList& first, const ProcessLi
 std::string obstacle_to_device_files(pid_t pid, ProcessPort& processes) {
   const auto files = processes.gpu_device_files(pid);
   if (!files) return "whether it uses a GPU cannot be seen: " + files.error().describe();
-  return files->empty() ? fmt::format("PID {} has no GPU's device file open", pid) : "";
+  return files->empty() ? format_text("PID {} has no GPU's device file open", pid) : "";
 }
 
 }  // namespace dualgpuopt::memory

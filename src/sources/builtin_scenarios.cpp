@@ -1,10 +1,10 @@
 // The scenarios that come with the library, written as their readers would write them.
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/sources/scenario.h"
 
 namespace dualgpuopt::memory {
@@ -79,7 +79,7 @@ Result<Scenario> builtin_scenario(std::string_view name) {
   const auto* builtin = std::find_if(kBuiltinScenarios.begin(), kBuiltinScenarios.end(),
                                      [&](const BuiltinScenario& candidate) { return candidate.name == name; });
   if (builtin != kBuiltinScenarios.end()) return parse_scenario(builtin->toml);
-  return fail(ErrorCode::NotFound, fmt::format("there is no built-in scenario {:?}; there is {}", name,
+  return fail(ErrorCode::NotFound, format_text("there is no built-in scenario {:?}; there is {}", name,
                                                fmt::join(builtin_scenario_names(), ", ")));
 }
 

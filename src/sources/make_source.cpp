@@ -1,11 +1,11 @@
 #include "dualgpuopt/memory/sources/make_source.h"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/sources/nvml.h"
 #include "dualgpuopt/memory/sources/simulated.h"
 #include "dualgpuopt/memory/sources/trace.h"
@@ -26,7 +26,7 @@ tl::unexpected<Error> refuse_spec(std::string_view spec, const std::vector<Sourc
   for (const auto& driver : drivers) names.push_back(driver.name);
   return fail(
       ErrorCode::InvalidArgument,
-      fmt::format("unknown source {:?}: expected {}, sim:NAME-OR-FILE (built in: {}) or trace:FILE",
+      format_text("unknown source {:?}: expected {}, sim:NAME-OR-FILE (built in: {}) or trace:FILE",
                   spec.substr(0, kLongestShown), fmt::join(names, ", "), fmt::join(builtin_scenario_names(), ", ")));
 }
 
@@ -83,9 +83,9 @@ SourceResult open_first(const std::vector<SourceDriver>& drivers, const Clock& c
   for (const auto& driver : drivers) {
     auto source = open_with_devices(driver, clock, settings);
     if (source) return source;
-    attempts.push_back(fmt::format("{}: {}", driver.name, source.error().describe()));
+    attempts.push_back(format_text("{}: {}", driver.name, source.error().describe()));
   }
-  return fail(ErrorCode::Unavailable, fmt::format("no GPU was found; tried {}", fmt::join(attempts, "; ")));
+  return fail(ErrorCode::Unavailable, format_text("no GPU was found; tried {}", fmt::join(attempts, "; ")));
 }
 
 SourceResult make_source(std::string_view spec, const Clock& clock, const SourceSettings& settings,

@@ -1,11 +1,10 @@
 #include "dualgpuopt/memory/sources/nvml.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/core/mutex.h"
 #include "dualgpuopt/memory/processes/driver_pids.h"
 #include "dualgpuopt/memory/processes/host_memory.h"
@@ -27,7 +26,7 @@ constexpr std::size_t kMostUntold = 64;
 
 Result<MemoryUse> without_estimate(const Error& refusal, const Error& problem) {
   return fail(ErrorCode::Unavailable,
-              fmt::format("{}; it cannot be estimated either: {}", refusal.describe(), problem.describe()));
+              format_text("{}; it cannot be estimated either: {}", refusal.describe(), problem.describe()));
 }
 
 /// A device may be read while a call about another one hangs, so what they share is taken under a lock, and no lock is
@@ -154,7 +153,7 @@ Result<void> NvmlSource::release() {
 Result<NvmlSource::Target> NvmlSource::find(int gpu) {
   const MutexLock lock(mutex_);
   if (gpu < 0 || static_cast<std::size_t>(gpu) >= devices_.size()) {
-    return fail(ErrorCode::Unavailable, fmt::format("NVML listed no device {}", gpu));
+    return fail(ErrorCode::Unavailable, format_text("NVML listed no device {}", gpu));
   }
   const auto& device = devices_[static_cast<std::size_t>(gpu)];
   if (device.handle == nullptr) return fail(ErrorCode::Unavailable, device.reason);
@@ -238,7 +237,7 @@ Reading NvmlSource::read(int gpu, ReadDetail detail) {
     return failed(nvml::kAsleep);
   }
   if (!nvml::is_same_device(target->session->library(), device)) {
-    return failed(fmt::format("the MIG instance {} is there no more", device.device.key));
+    return failed(format_text("the MIG instance {} is there no more", device.device.key));
   }
   auto reading = read_target(gpu, *target, detail);
   reading.gpu = gpu;

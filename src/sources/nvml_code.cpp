@@ -1,6 +1,6 @@
 #include "sources/nvml_code.h"
 
-#include <fmt/format.h>
+#include "core/format.h"
 
 namespace dualgpuopt::memory::nvml {
 
@@ -54,8 +54,8 @@ std::string_view explain(Code code) {
 
 std::string describe(Code code, std::string_view driver_text) {
   const auto number = static_cast<int>(code);
-  if (driver_text.empty()) return fmt::format("NVML code {}: {}", number, explain(code));
-  return fmt::format("{} (NVML code {}): {}", driver_text, number, explain(code));
+  if (driver_text.empty()) return format_text("NVML code {}: {}", number, explain(code));
+  return format_text("{} (NVML code {}): {}", driver_text, number, explain(code));
 }
 
 }  // namespace dualgpuopt::memory::nvml

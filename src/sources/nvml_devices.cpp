@@ -1,11 +1,10 @@
 #include "sources/nvml_devices.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <functional>
 #include <iterator>
 
+#include "core/format.h"
 #include "sources/pci_gpus.h"
 
 namespace dualgpuopt::memory::nvml {
@@ -100,7 +99,7 @@ std::vector<NvmlDevice> look_up(const std::shared_ptr<const Session>& session, u
     return std::vector{found_gpu(library, index, find(library))};
   });
   if (!identified) {
-    return {nameless_gpu(index, fmt::format("the driver has not answered for {} when asked which GPU this is",
+    return {nameless_gpu(index, format_text("the driver has not answered for {} when asked which GPU this is",
                                             format_duration(lookups.patience())))};
   }
   const auto& gpu = identified->front();
@@ -172,7 +171,7 @@ std::size_t count_gpus(const std::vector<NvmlDevice>& devices) {
 
 /// Gives a device its place and, by that, its identity.
 void place(NvmlDevice& device, int gpu) {
-  const auto by_index = fmt::format("nvml-{}", gpu);
+  const auto by_index = format_text("nvml-{}", gpu);
   const auto address = is_whole_gpu(device) ? device.device.pci_address : std::nullopt;
   device.device.gpu = gpu;
   device.device.key = device.device.uuid.value_or(address.value_or(by_index));

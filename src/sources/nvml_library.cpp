@@ -1,7 +1,6 @@
 #include "sources/nvml_library.h"
 
 #include <dlfcn.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/format.h"
 #include "sources/nvml_code.h"
 
 namespace dualgpuopt::memory::nvml {
@@ -77,7 +77,7 @@ Result<Library> Library::open(const std::filesystem::path& file) {
   if (loaded == nullptr) {
     return fail(
         ErrorCode::Unavailable,
-        fmt::format("cannot load {}, the library of the NVIDIA driver ({}); either the driver is not installed, "
+        format_text("cannot load {}, the library of the NVIDIA driver ({}); either the driver is not installed, "
                     "or this is a container that was started without `--gpus`",
                     name, loader_message()));
   }
@@ -85,7 +85,7 @@ Result<Library> Library::open(const std::filesystem::path& file) {
   library.resolve();
   if (const auto missing = library.missing(); !missing.empty()) {
     return fail(ErrorCode::Unsupported,
-                fmt::format("{} is no usable NVML: it lacks {}; install a newer NVIDIA driver", name, missing));
+                format_text("{} is no usable NVML: it lacks {}; install a newer NVIDIA driver", name, missing));
   }
   return library;
 }
@@ -197,7 +197,7 @@ Answer<std::string> Library::uuid(Handle device) const { return text(functions_.
 Answer<std::string> Library::pci_address(Handle device) const {
   PciInfo info;
   const auto code = call(functions_.pci_info, device, &info);
-  return answer(code, fmt::format("{:08X}:{:02X}:{:02X}.0", info.domain, info.bus, info.device));
+  return answer(code, format_text("{:08X}:{:02X}:{:02X}.0", info.domain, info.bus, info.device));
 }
 
 Answer<MemoryV1> Library::memory_v1(Handle device) const {

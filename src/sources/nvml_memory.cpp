@@ -1,6 +1,6 @@
 #include "sources/nvml_memory.h"
 
-#include <fmt/format.h>
+#include "core/format.h"
 
 namespace dualgpuopt::memory::nvml {
 namespace {
@@ -17,7 +17,7 @@ Result<MemoryUse> checked(MemoryUse use) {
   if (total != 0 && use.used <= total && free <= total && reserved <= total) return use;
   return fail(
       ErrorCode::Unavailable,
-      fmt::format("the driver reports impossible numbers (total {} B, used {} B, free {} B, reserved {} B); the "
+      format_text("the driver reports impossible numbers (total {} B, used {} B, free {} B, reserved {} B); the "
                   "GPU may be broken: see the kernel's log, reset it or reboot",
                   total, use.used, free, reserved));
 }

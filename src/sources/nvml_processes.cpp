@@ -1,12 +1,12 @@
 #include "sources/nvml_processes.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
 #include <map>
 #include <tuple>
 #include <utility>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory::nvml {
 namespace {
@@ -27,11 +27,11 @@ bool is_possible(const ProcessV2& entry) {
 Result<std::vector<ProcessV2>> checked(Library::ProcessListing listing, unsigned capacity) {
   const auto wrong = std::find_if_not(listing.entries.begin(), listing.entries.end(), is_possible);
   if (wrong != listing.entries.end()) {
-    return unavailable(fmt::format("the driver's process list is garbled (PID {})", wrong->pid));
+    return unavailable(format_text("the driver's process list is garbled (PID {})", wrong->pid));
   }
   if (listing.count > capacity) {
     return unavailable(
-        fmt::format("the driver's process list is garbled ({} entries in room for {})", listing.count, capacity));
+        format_text("the driver's process list is garbled ({} entries in room for {})", listing.count, capacity));
   }
   return std::move(listing.entries);
 }
@@ -95,7 +95,7 @@ std::string check_use(std::vector<ProcessMemory>& processes, std::optional<Bytes
   std::string reason;
   for (auto& process : processes) {
     if (process.used && total && *process.used > *total) {
-      reason = fmt::format("the driver gives process {} more than the device has ({} B)", process.pid, *process.used);
+      reason = format_text("the driver gives process {} more than the device has ({} B)", process.pid, *process.used);
       process.used.reset();
     } else if (!process.used && reason.empty()) {
       reason = "the driver does not count the memory of each process here, as under WSL and in some virtual machines";
@@ -133,11 +133,11 @@ Result<std::vector<ProcessV2>> list_processes(const Library& library, ProcessLis
     if (is_unsupported(listing.code)) return fail(ErrorCode::Unsupported, library.describe(listing.code));
     if (listing.code != Code::InsufficientSize) return unavailable(library.describe(listing.code));
     if (listing.count > kMostEntries) {
-      return unavailable(fmt::format("the driver claims {} processes on one device", listing.count));
+      return unavailable(format_text("the driver claims {} processes on one device", listing.count));
     }
     capacity = std::max(with_room_to_grow(listing.count), capacity * 2);
   }
-  return unavailable(fmt::format("the driver's process list grew faster than it could be read, beyond {}", capacity));
+  return unavailable(format_text("the driver's process list grew faster than it could be read, beyond {}", capacity));
 }
 
 std::vector<ProcessMemory> merge(const ProcessLists& lists) {

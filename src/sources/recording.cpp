@@ -1,10 +1,9 @@
 #include "dualgpuopt/memory/sources/recording.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <memory>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/metrics/json.h"
 #include "sources/trace_csv.h"
 
@@ -13,8 +12,8 @@ namespace {
 
 std::string csv_line(const Reading& reading, Duration since_first) {
   const auto& memory = *reading.memory;
-  const auto total = memory.total ? fmt::to_string(*memory.total) : std::string();
-  return fmt::format("{:.3f},{},{},{}\n", Seconds(since_first).count(), reading.gpu, memory.occupied(), total);
+  const auto total = memory.total ? std::to_string(*memory.total) : std::string();
+  return format_text("{:.3f},{},{},{}\n", Seconds(since_first).count(), reading.gpu, memory.occupied(), total);
 }
 
 std::string json_line(Reading reading, MonoTime origin) {

@@ -1,11 +1,10 @@
 #include "dualgpuopt/memory/sources/scenario.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <limits>
 
+#include "core/format.h"
 #include "metrics/parse_enum.h"
 #include "sources/text_file.h"
 #include "sources/toml_table.h"
@@ -105,7 +104,7 @@ SimulatedDevice read_device(const TomlTable& table) {
   for (const auto& process_table : table.tables("process", "[[gpu.process]]")) {
     auto process = read_process(process_table);
     if (process.pid > 0 && is_taken(process, device.processes)) {
-      process_table.refuse("pid", fmt::format("{} belongs to another process at the same time", process.pid));
+      process_table.refuse("pid", format_text("{} belongs to another process at the same time", process.pid));
     }
     device.processes.push_back(std::move(process));
   }
@@ -155,7 +154,7 @@ Result<Scenario> parse_scenario(std::string_view text) {
 Result<Scenario> load_scenario(const std::filesystem::path& file) {
   const auto text = read_text_file(file, kLargestFile);
   auto scenario = text ? parse_scenario(*text) : Result<Scenario>(fail(text.error()));
-  if (!scenario) return fail(std::move(scenario.error()).with_context(fmt::format("scenario {:?}", file.string())));
+  if (!scenario) return fail(std::move(scenario.error()).with_context(format_text("scenario {:?}", file.string())));
   return scenario;
 }
 

@@ -1,10 +1,9 @@
 #include "dualgpuopt/memory/sources/simulated.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <memory>
 
+#include "core/format.h"
 #include "sources/motion.h"
 
 namespace dualgpuopt::memory {
@@ -77,7 +76,7 @@ Result<std::vector<Device>> SimulatedSource::enumerate() {
   for (const auto& simulated : scenario_.devices) {
     Device device;
     device.gpu = static_cast<int>(devices.size());
-    device.key = fmt::format("sim-{}", device.gpu);
+    device.key = format_text("sim-{}", device.gpu);
     device.name = simulated.name;
     devices.push_back(std::move(device));
   }
@@ -88,7 +87,7 @@ Reading SimulatedSource::read(int gpu, ReadDetail detail) {
   const auto time = clock_.stamp();
   if (gpu < 0 || static_cast<std::size_t>(gpu) >= scenario_.devices.size()) {
     return Reading::unavailable(gpu, time, Provenance::Simulated,
-                                fmt::format("the scenario has no GPU {}; its GPUs are numbered from 0 and there are {}",
+                                format_text("the scenario has no GPU {}; its GPUs are numbered from 0 and there are {}",
                                             gpu, scenario_.devices.size()));
   }
   const auto& device = scenario_.devices[static_cast<std::size_t>(gpu)];

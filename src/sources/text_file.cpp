@@ -1,13 +1,12 @@
 #include "sources/text_file.h"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/core/units.h"
 
 namespace dualgpuopt::memory {
@@ -17,7 +16,7 @@ Error system_error(int number) {
   const auto code = number == ENOENT                      ? ErrorCode::NotFound
                     : number == EACCES || number == EPERM ? ErrorCode::PermissionDenied
                                                           : ErrorCode::Io;
-  return {code, fmt::format("cannot be read: {}", std::strerror(number))};
+  return {code, format_text("cannot be read: {}", std::strerror(number))};
 }
 
 }  // namespace
@@ -30,7 +29,7 @@ Result<std::string> read_text_file(const std::filesystem::path& file, std::size_
   while (const auto count = std::fread(buffer.data(), 1, buffer.size(), input.get())) {
     text.append(buffer.data(), count);
     if (text.size() > most) {
-      return fail(ErrorCode::Io, fmt::format("is larger than {}, the most that is read", format_bytes(most)));
+      return fail(ErrorCode::Io, format_text("is larger than {}, the most that is read", format_bytes(most)));
     }
   }
   if (std::ferror(input.get()) != 0) return fail(system_error(errno));

@@ -1,10 +1,11 @@
 #include "sources/toml_table.h"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -18,7 +19,7 @@ constexpr std::string_view kDuration = "a duration, as in \"20s\"";
 
 /// Foreign text as a message quotes it: short, and with nothing that a terminal could act on.
 std::string shown(std::string_view text) {
-  return fmt::format("{:?}{}", text.substr(0, kLongestShown), text.size() > kLongestShown ? "..." : "");
+  return format_text("{:?}{}", text.substr(0, kLongestShown), text.size() > kLongestShown ? "..." : "");
 }
 
 /// A message of the TOML library, which repeats characters of the text as they are.
@@ -32,8 +33,8 @@ std::string harmless(std::string_view message) {
 /// What stands where something else was expected.
 std::string found(const toml::node& value) {
   if (const auto* text = value.as_string()) return "the text " + shown(text->get());
-  if (const auto* number = value.as_integer()) return fmt::format("the number {}", number->get());
-  if (const auto* number = value.as_floating_point()) return fmt::format("the number {}", number->get());
+  if (const auto* number = value.as_integer()) return format_text("the number {}", number->get());
+  if (const auto* number = value.as_floating_point()) return format_text("the number {}", number->get());
   if (const auto* truth = value.as_boolean()) return truth->get() ? "true" : "false";
   if (value.is_table()) return "a table";
   return value.is_array() ? "a list" : "a date or time";
@@ -52,7 +53,7 @@ Result<SignedBytes> parse_signed_bytes(std::string_view text) {
 std::optional<std::string> as_quantity_text(const toml::node& value) {
   if (const auto* text = value.as_string()) return text->get();
   if (const auto* number = value.as_integer()) return std::to_string(number->get());
-  if (const auto* number = value.as_floating_point()) return fmt::format("{}", number->get());
+  if (const auto* number = value.as_floating_point()) return format_text("{}", number->get());
   return std::nullopt;
 }
 
@@ -60,7 +61,7 @@ std::optional<std::string> as_quantity_text(const toml::node& value) {
 
 Error toml_error(const toml::source_region& place, std::string message) {
   return Error(ErrorCode::ParseFailed, std::move(message))
-      .with_context(fmt::format("line {}, column {}", place.begin.line, place.begin.column));
+      .with_context(format_text("line {}, column {}", place.begin.line, place.begin.column));
 }
 
 Result<toml::table> parse_toml(std::string_view text) {
@@ -75,19 +76,19 @@ void TomlTable::allow_only(const std::vector<std::string_view>& keys) const {
   for (const auto& [key, value] : *table_) {
     if (std::find(keys.begin(), keys.end(), key.str()) != keys.end()) continue;
     report(key.source(),
-           fmt::format("unknown key {} in {}: expected one of {}", shown(key.str()), title_, fmt::join(keys, ", ")));
+           format_text("unknown key {} in {}: expected one of {}", shown(key.str()), title_, fmt::join(keys, ", ")));
   }
 }
 
 void TomlTable::require(std::string_view key, std::string_view expected) const {
   if (!table_->contains(key)) {
-    report(table_->source(), fmt::format("the key \"{}\" is missing in {}: expected {}", key, title_, expected));
+    report(table_->source(), format_text("the key \"{}\" is missing in {}: expected {}", key, title_, expected));
   }
 }
 
 void TomlTable::refuse(std::string_view key, std::string_view why) const {
   const auto* value = table_->get(key);
-  report(value != nullptr ? value->source() : table_->source(), fmt::format("{}: {}", key, why));
+  report(value != nullptr ? value->source() : table_->source(), format_text("{}: {}", key, why));
 }
 
 void TomlTable::report(const toml::source_region& place, std::string message) const {
@@ -95,7 +96,7 @@ void TomlTable::report(const toml::source_region& place, std::string message) co
 }
 
 void TomlTable::report_type(std::string_view key, const toml::node& value, std::string_view expected) const {
-  report(value.source(), fmt::format("{}: found {}, expected {}", key, found(value), expected));
+  report(value.source(), format_text("{}: found {}, expected {}", key, found(value), expected));
 }
 
 std::optional<std::string> TomlTable::text(std::string_view key) const {
@@ -122,7 +123,7 @@ std::optional<std::int64_t> TomlTable::whole_number(std::string_view key, std::i
   if (value == nullptr) return std::nullopt;
   const auto* number = value->as_integer();
   if (number == nullptr || number->get() < least || number->get() > most) {
-    report_type(key, *value, fmt::format("a whole number from {} to {}", least, most));
+    report_type(key, *value, format_text("a whole number from {} to {}", least, most));
     return std::nullopt;
   }
   return number->get();
@@ -203,7 +204,7 @@ std::vector<TomlTable> TomlTable::tables(std::string_view key, const std::string
   if (value == nullptr) return tables;
   const auto* list = value->as_array();
   if (list == nullptr) {
-    report_type(key, *value, fmt::format("tables that each begin with {}", title));
+    report_type(key, *value, format_text("tables that each begin with {}", title));
     return tables;
   }
   for (const auto& element : *list) {

@@ -1,11 +1,10 @@
 #include "dualgpuopt/memory/sources/trace.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <unordered_map>
 
+#include "core/format.h"
 #include "sources/text_file.h"
 #include "sources/trace_csv.h"
 #include "sources/trace_json.h"
@@ -78,7 +77,7 @@ Result<Trace> parse_trace(std::string_view text) {
   text = without_mark(text);
   const auto first = TraceLines(text).next();
   if (!first) {
-    return fail(ErrorCode::ParseFailed, fmt::format("the recording is empty: expected {}", kExpectedForms));
+    return fail(ErrorCode::ParseFailed, format_text("the recording is empty: expected {}", kExpectedForms));
   }
   if (first->text.starts_with('{')) return parse_trace_json(text);
   if (is_trace_csv_header(first->text)) return parse_trace_csv(text);
@@ -88,7 +87,7 @@ Result<Trace> parse_trace(std::string_view text) {
 
 Result<Trace> load_trace(const std::filesystem::path& file) {
   const auto in_file = [&](Error error) {
-    return fail(std::move(error).with_context(fmt::format("trace {}", file.string())));
+    return fail(std::move(error).with_context(format_text("trace {}", file.string())));
   };
   auto text = read_text_file(file, kLargestFile);
   if (!text) return in_file(std::move(text.error()));

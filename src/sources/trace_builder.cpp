@@ -1,9 +1,9 @@
 #include "sources/trace_builder.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <memory>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -11,7 +11,7 @@ namespace {
 bool earlier(const Reading& a, const Reading& b) { return a.time.mono < b.time.mono; }
 
 std::string shown(const TimeStamp& time) {
-  return time.wall ? format_wall_time(*time.wall) : fmt::format("{:.3f} s", seconds_since_origin(time.mono));
+  return time.wall ? format_wall_time(*time.wall) : format_text("{:.3f} s", seconds_since_origin(time.mono));
 }
 
 /// The list as seen from an origin that lies `by` later.
@@ -24,7 +24,7 @@ void put_in_order(std::vector<Reading>& readings) {
 Device nameless_device(int gpu) {
   Device device;
   device.gpu = gpu;
-  device.key = fmt::format("trace-{}", gpu);
+  device.key = format_text("trace-{}", gpu);
   return device;
 }
 
@@ -41,15 +41,15 @@ Result<void> TraceBuilder::check(const Reading& reading, const TraceLine& line) 
   const auto total = reading.memory ? reading.memory->total : std::nullopt;
   if (total == Bytes{0}) {
     return fail(ErrorCode::ParseFailed,
-                fmt::format("line {}: the total of GPU {} is 0: expected its capacity, or nothing where it is unknown",
+                format_text("line {}: the total of GPU {} is 0: expected its capacity, or nothing where it is unknown",
                             line.number, reading.gpu));
   }
   if (!line.complete && total && known.total && total != known.total) {
-    return fail(ErrorCode::ParseFailed, fmt::format("line {}: the line ends within the total", line.number));
+    return fail(ErrorCode::ParseFailed, format_text("line {}: the line ends within the total", line.number));
   }
   if (known.newest && reading.time.mono < known.newest->mono) {
     return fail(ErrorCode::ParseFailed,
-                fmt::format("line {}: time goes back on GPU {}, from {} to {}: expected rows in the order of time",
+                format_text("line {}: time goes back on GPU {}, from {} to {}: expected rows in the order of time",
                             line.number, reading.gpu, shown(*known.newest), shown(reading.time)));
   }
   return {};
@@ -84,15 +84,15 @@ void TraceBuilder::tolerate(std::string_view kind, const TraceLine& line) {
 }
 
 void TraceBuilder::drop_cut_line(const TraceLine& line, const Error& error) {
-  cut_line_ = fmt::format("line {} is cut off and is left out ({})", line.number, error.message());
+  cut_line_ = format_text("line {} is cut off and is left out ({})", line.number, error.message());
 }
 
 std::vector<std::string> TraceBuilder::warnings() const {
   std::vector<std::string> warnings;
   warnings.reserve(tolerated_.size() + 1);
   for (const auto& [kind, first_line, lines] : tolerated_) {
-    warnings.push_back(lines == 1 ? fmt::format("line {}: {}", first_line, kind)
-                                  : fmt::format("line {} and {} more: {}", first_line, lines - 1, kind));
+    warnings.push_back(lines == 1 ? format_text("line {}: {}", first_line, kind)
+                                  : format_text("line {} and {} more: {}", first_line, lines - 1, kind));
   }
   if (!cut_line_.empty()) warnings.push_back(cut_line_);
   return warnings;

@@ -1,10 +1,9 @@
 #include "sources/trace_json.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/metrics/json.h"
 #include "sources/trace_builder.h"
 #include "sources/trace_json_fields.h"
@@ -39,7 +38,7 @@ Result<void> check_schema(TraceJsonFields& fields, const TraceLine& line) {
   if (fields.problem()) return fail(*fields.problem());
   if (*schema <= static_cast<Bytes>(kJsonSchema)) return {};
   return fail(ErrorCode::ParseFailed,
-              fmt::format("line {}: schema {} is newer than schema {}, the newest that is known here: use the version "
+              format_text("line {}: schema {} is newer than schema {}, the newest that is known here: use the version "
                           "that wrote the recording, or a later one",
                           line.number, *schema, kJsonSchema));
 }
@@ -64,7 +63,7 @@ Result<void> read_device(TraceJsonFields& fields, const TraceLine& line, TraceBu
 std::optional<pid_t> read_pid(TraceJsonFields& fields, std::string_view key) {
   const auto pid = fields.whole_number(key);
   if (!pid) return std::nullopt;
-  if (*pid > kLargestPid) fields.reject(fmt::to_string(*pid), key, "a process number");
+  if (*pid > kLargestPid) fields.reject(std::to_string(*pid), key, "a process number");
   return static_cast<pid_t>(std::min(*pid, kLargestPid));
 }
 

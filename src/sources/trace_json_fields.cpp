@@ -1,10 +1,9 @@
 #include "sources/trace_json_fields.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <limits>
 
+#include "core/format.h"
 #include "sources/wall_time.h"
 
 namespace dualgpuopt::memory {
@@ -29,7 +28,7 @@ void TraceJsonFields::reject(std::string_view text, std::string_view key, std::s
 }
 
 void TraceJsonFields::note(std::string_view problem) {
-  if (!problem_) problem_ = Error(ErrorCode::ParseFailed, fmt::format("line {}: {}", line_.number, problem));
+  if (!problem_) problem_ = Error(ErrorCode::ParseFailed, format_text("line {}: {}", line_.number, problem));
 }
 
 std::optional<Bytes> TraceJsonFields::whole_number(std::string_view key) {
@@ -70,7 +69,7 @@ int TraceJsonFields::gpu() {
   const auto index = whole_number("gpu");
   if (index && *index < static_cast<Bytes>(kGpuLimit)) return static_cast<int>(*index);
   require(index, "gpu");
-  if (index) reject(fmt::to_string(*index), "gpu", kExpectedGpu);
+  if (index) reject(std::to_string(*index), "gpu", kExpectedGpu);
   return 0;
 }
 

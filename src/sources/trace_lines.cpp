@@ -1,9 +1,9 @@
 #include "sources/trace_lines.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
 #include <limits>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -63,7 +63,7 @@ std::optional<int> parse_gpu_index(std::string_view text) {
 tl::unexpected<Error> refuse(const TraceLine& line, std::string_view text, std::string_view what,
                              std::string_view expected) {
   return fail(ErrorCode::ParseFailed,
-              fmt::format("line {}: cannot read {} as {}: expected {}", line.number, in_quotes(text), what, expected));
+              format_text("line {}: cannot read {} as {}: expected {}", line.number, in_quotes(text), what, expected));
 }
 
 }  // namespace dualgpuopt::memory

@@ -1,12 +1,11 @@
 #include "sources/trace_nvidia_smi.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <map>
 #include <utility>
 
+#include "core/format.h"
 #include "sources/nvidia_smi_columns.h"
 #include "sources/trace_builder.h"
 #include "sources/wall_time.h"
@@ -77,7 +76,7 @@ Result<void> NvidiaSmiReader::take_columns(const NvidiaSmiColumns& columns, cons
 
 Result<void> NvidiaSmiReader::read_row(const TraceLine& line, TraceBuilder& builder) {
   if (fields_.size() != columns_->width()) {
-    return refuse(line, line.text, "a row", fmt::format("{} fields, not {}", columns_->width(), fields_.size()));
+    return refuse(line, line.text, "a row", format_text("{} fields, not {}", columns_->width(), fields_.size()));
   }
   const auto time = parse_wall_time(field(Column::Timestamp));
   if (!time) return refuse(line, field(Column::Timestamp), "a timestamp", "one like 2024/05/06 15:45:56.123");
@@ -137,7 +136,7 @@ Result<Reading> NvidiaSmiReader::reading_of_row(const TraceLine& line, int gpu, 
   if (!used) return fail(used.error());
   if (!used->bytes) {
     return Reading::unavailable(gpu, stamp, Provenance::Replayed,
-                                fmt::format("nvidia-smi answered {}", used->why_not.substr(0, 80)));
+                                format_text("nvidia-smi answered {}", used->why_not.substr(0, 80)));
   }
   const auto memory = memory_of_row(line, *used->bytes);
   if (!memory) return fail(memory.error());
@@ -179,7 +178,7 @@ Device NvidiaSmiReader::device_of_row(int gpu) const {
   device.uuid = known(Column::Uuid);
   device.pci_address = known(Column::PciBusId);
   device.vendor = Vendor::Nvidia;
-  device.key = device.uuid ? *device.uuid : device.pci_address.value_or(fmt::format("trace-{}", gpu));
+  device.key = device.uuid ? *device.uuid : device.pci_address.value_or(format_text("trace-{}", gpu));
   return device;
 }
 

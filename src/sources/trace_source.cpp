@@ -1,7 +1,7 @@
-#include <fmt/format.h>
 
 #include <algorithm>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/sources/trace.h"
 
 namespace dualgpuopt::memory {
@@ -31,11 +31,11 @@ Reading TraceSource::read(int gpu, ReadDetail detail) {
   const auto now = clock_.stamp();
   auto* track = find_track(gpu);
   if (track == nullptr) {
-    return Reading::unavailable(gpu, now, provenance(), fmt::format("the recording has no GPU {}", gpu));
+    return Reading::unavailable(gpu, now, provenance(), format_text("the recording has no GPU {}", gpu));
   }
   move_to(*track, now.mono);
   if (track->next == 0) {
-    return Reading::unavailable(gpu, now, provenance(), fmt::format("the recording has no reading of GPU {} yet", gpu));
+    return Reading::unavailable(gpu, now, provenance(), format_text("the recording has no reading of GPU {} yet", gpu));
   }
   auto reading = trace_.readings[track->rows[track->next - 1]];
   reading.processes = detail == ReadDetail::MemoryAndProcesses ? track->processes : nullptr;

@@ -9,7 +9,6 @@ import argparse
 import os
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -36,7 +35,7 @@ def blocks(language: str) -> list[tuple[pathlib.Path, int, str]]:
 def run_program(code: str, options: argparse.Namespace, folder: pathlib.Path) -> str:
     (folder / "snippet.cpp").write_text(code)
     build = [options.compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}", "snippet.cpp",
-             options.library, "-pthread", "-ldl", "-o", "snippet", *shlex.split(options.flags)]
+             options.library, "-pthread", "-ldl", "-o", "snippet"]
     built = subprocess.run(build, cwd=folder, capture_output=True, text=True)
     if built.returncode:
         return built.stderr
@@ -73,7 +72,7 @@ def broken_links() -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    for name in ("gpumem", "compiler", "library", "flags"):
+    for name in ("gpumem", "compiler", "library"):
         parser.add_argument(f"--{name}", required=True)
     options = parser.parse_args()
     complaints = broken_links()

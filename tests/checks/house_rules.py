@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Keeps the house rules of docs/architecture.md: the arrows between modules, and the mirror of sources and tests."""
+"""Keeps the house rules of docs/architecture.md: the arrows between modules, the mirror of sources and tests, and
+one place that formats.
+"""
 
 import pathlib
 import re
@@ -70,16 +72,26 @@ SHOWN_END_TO_END = {
 }
 
 
+# fmt's own would compile its machinery anew in every source.
+OWN_FORMAT = re.compile(r"\bfmt::(format|print|to_string)\(")
+
+
+def format_complaints() -> list[str]:
+    users = [f for room in DIRECT for f in files_of(room) if OWN_FORMAT.search(f.read_text())]
+    return [f"{file.relative_to(ROOT)} uses fmt's own formatting, not core/format.h" for file in users]
+
+
 def self_test() -> None:
     """A check that cannot fail is none."""
     assert "monitor" not in reachable("alerts")
     assert "core" in reachable("cli")
+    assert OWN_FORMAT.search("return fmt::format(text)") and not OWN_FORMAT.search("format_text(text)")
     assert INCLUDE.findall('#include "monitor/engine.h"\n#include "dualgpuopt/memory/core/error.h"\n') == ["monitor", "core"]
 
 
 def main() -> int:
     self_test()
-    complaints = arrow_complaints() + mirror_complaints()
+    complaints = arrow_complaints() + mirror_complaints() + format_complaints()
     for complaint in complaints:
         print(complaint)
     if not complaints:

@@ -2,7 +2,6 @@
 // the driver's numbers fall when something is freed or a process has ended, and not otherwise.
 #pragma once
 
-#include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <csignal>
 #include <vector>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/core/mutex.h"
 #include "sources/fake_nvml.h"
 
@@ -76,11 +76,11 @@ class DriverMachine {
 
   [[nodiscard]] std::string scenario_of(const Held& held) const {
     constexpr auto kStep = R"(motion = [{{kind = "step", amount = "{}B"}}])";
-    const auto step = [&](Bytes amount) { return fmt::format(fmt::runtime(kStep), amount); };
-    auto text = fmt::format("[[gpu]]\ntotal = \"{}B\"\nreserved = 0\n{}\n", kTotalOfGpu, step(held.others));
-    text += fmt::format("[[gpu.process]]\npid = {}\n{}\n", ::getpid(), step(held.own()));
+    const auto step = [&](Bytes amount) { return format_text(fmt::runtime(kStep), amount); };
+    auto text = format_text("[[gpu]]\ntotal = \"{}B\"\nreserved = 0\n{}\n", kTotalOfGpu, step(held.others));
+    text += format_text("[[gpu.process]]\npid = {}\n{}\n", ::getpid(), step(held.own()));
     if (held.neighbour == 0) return text;
-    return text + fmt::format("[[gpu.process]]\npid = {}\nreal = true\n{}\n", neighbour_.pid(), step(held.neighbour));
+    return text + format_text("[[gpu.process]]\npid = {}\nreal = true\n{}\n", neighbour_.pid(), step(held.neighbour));
   }
 
   FakeNvml fake_{{}, NvmlGeneration::R550};

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/format.h"
 #include "processes/proc_fixture.h"
 
 namespace dualgpuopt::memory {
@@ -39,7 +40,7 @@ TEST(DriverPids, KnowsWhoIsNoMore) {
 TEST(DriverPids, CallsNobodyDeadWhereTheKernelHidesProcesses) {
   for (const char* option : {"hidepid=2", "hidepid=invisible", "hidepid=4"}) {
     const TemporaryTree tree{directory("proc", {self()})};
-    fixture::file("mounts", fmt::format("proc /proc proc rw,nosuid,{} 0 0\n", option))
+    fixture::file("mounts", format_text("proc /proc proc rw,nosuid,{} 0 0\n", option))
         .make(tree.root() / "proc/self/mounts");
     EXPECT_FALSE(DriverPids(tree.root()).find(42).state) << option;
   }

@@ -4,7 +4,6 @@
 //   ProcessTable table(tree.root());
 #pragma once
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/types.h>
 
@@ -16,6 +15,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "core/format.h"
 
 namespace dualgpuopt::memory::fixture {
 
@@ -90,7 +91,7 @@ struct Process {
 
 /// `stat` as the kernel writes it: 52 fields, of which those that we do not read hold their own numbers.
 inline std::string stat_text(const Process& process) {
-  auto text = fmt::format("{} ({}) {} {} {}", process.pid, process.name, process.state, process.parent, process.group);
+  auto text = format_text("{} ({}) {} {} {}", process.pid, process.name, process.state, process.parent, process.group);
   for (int field = 6; field <= 52; ++field) {
     text += " " + (field == 9    ? std::to_string(process.flags)
                    : field == 19 ? std::to_string(process.nice)
@@ -102,14 +103,14 @@ inline std::string stat_text(const Process& process) {
 
 inline std::string status_text(const Process& process) {
   const auto pids = process.namespaced_pids.empty() ? std::vector{process.pid} : process.namespaced_pids;
-  return fmt::format(
+  return format_text(
       "Name:\tfixture\nUmask:\t0022\nUid:\t4000\t{}\t4002\t4003\nGid:\t0\t0\t0\t0\nNSpid:\t{}\nThreads:\t1\n",
       process.owner, fmt::join(pids, "\t"));
 }
 
 /// The link that tells a process its own PID namespace; by default the machine's first one.
 inline Entry self(std::uint64_t pid_namespace = 4026531836) {
-  return directory("self", {directory("ns", {link("pid", fmt::format("pid:[{}]", pid_namespace))})});
+  return directory("self", {directory("ns", {link("pid", format_text("pid:[{}]", pid_namespace))})});
 }
 
 /// The directory of a process.

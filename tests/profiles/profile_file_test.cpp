@@ -1,6 +1,5 @@
 #include "dualgpuopt/memory/profiles/profile_file.h"
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <rapidcheck/gtest.h>
 
@@ -8,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "core/format.h"
 #include "profiles/temporary_folder.h"
 
 namespace dualgpuopt::memory {
@@ -134,7 +134,7 @@ TEST(ParseProfiles, NamesThePlaceTheKeyAndWhatWasExpected) {
 TEST(ParseProfiles, ReadsOnlySoMany) {
   std::string text;
   for (int i = 0; i < 4; ++i)
-    text += fmt::format("[[profile]]\nname = '{}'\nbase = 1\nper_batch = 2\nper_token = 3\n", i);
+    text += format_text("[[profile]]\nname = '{}'\nbase = 1\nper_batch = 2\nper_token = 3\n", i);
   EXPECT_EQ(complaint(text, {.profiles = 4}), "none");
   EXPECT_EQ(complaint(text, {.profiles = 3}), "line 17, column 8: name: more than 3 profiles are not read");
 }

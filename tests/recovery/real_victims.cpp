@@ -1,5 +1,4 @@
 // The terminator on real processes: what it signals dies, and nothing else does, PIDs that are reused included.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -10,6 +9,7 @@
 #include <map>
 #include <thread>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/recovery/terminator.h"
 #include "recovery/orphan.h"
 #include "recovery/process_world.h"

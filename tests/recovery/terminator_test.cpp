@@ -1,8 +1,8 @@
 #include "dualgpuopt/memory/recovery/terminator.h"
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "core/format.h"
 #include "recovery/process_world.h"
 
 namespace dualgpuopt::memory {
@@ -90,7 +90,7 @@ TEST_F(TerminatorTest, RunsThePreHookAndLooksAgain) {
   };
   const auto report = run(10_GiB, policy);
   EXPECT_THAT(world.hooks,
-              ElementsAre("save", "GPUMEM_GPU=0", "GPUMEM_PID=100", fmt::format("GPUMEM_BYTES={}", 12_GiB)));
+              ElementsAre("save", "GPUMEM_GPU=0", "GPUMEM_PID=100", format_text("GPUMEM_BYTES={}", 12_GiB)));
   EXPECT_THAT(big.signals, IsEmpty());
   EXPECT_EQ(report.end, TerminateEnd::Enough);
   EXPECT_THAT(report.victims.front().record.detail, HasSubstr("the pre-hook was ended when its time was up"));

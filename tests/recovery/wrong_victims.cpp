@@ -1,7 +1,7 @@
 // Whom a terminator must never signal, one test a case: the first choice is always the one that must live.
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "core/format.h"
 #include "recovery/process_world.h"
 
 namespace dualgpuopt::memory {
@@ -31,7 +31,7 @@ class WrongVictim : public ::testing::Test {
     EXPECT_THAT(wrong.signals, IsEmpty());
     EXPECT_THAT(right.signals, ElementsAre(SIGTERM));
     EXPECT_EQ(report.end, TerminateEnd::Enough) << report.reason;
-    const auto pid = fmt::format("PID {}", kWrong);
+    const auto pid = format_text("PID {}", kWrong);
     for (const auto& candidate : report.victims.front().candidates) {
       if (candidate.what.find(pid) == std::string::npos) continue;
       EXPECT_FALSE(candidate.score);

@@ -1,6 +1,5 @@
 // nvml_soak HOURS SEED: so much simulated time of a monitor over the stand-in driver, whose devices fail at random.
 // After every step the invariants are looked at; the first that does not hold ends the run with 1.
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -14,6 +13,7 @@
 #include <string>
 #include <thread>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/monitor/memory_monitor.h"
 #include "dualgpuopt/memory/sources/nvml.h"
 #include "sources/fake_nvml.h"
@@ -32,7 +32,7 @@ constexpr Duration kStep = 500ms;
 constexpr int kStepsBetweenFaults = 10;
 
 [[noreturn]] void violated(const Snapshot& snapshot, int gpu, const char* what) {
-  fmt::print(stderr, "t={:.1f} s, GPU {}: {}\n", seconds_since_origin(snapshot.time.mono), gpu, what);
+  print_text(stderr, "t={:.1f} s, GPU {}: {}\n", seconds_since_origin(snapshot.time.mono), gpu, what);
   std::exit(1);
 }
 
@@ -70,7 +70,7 @@ class Invariants {
     }
   }
   [[nodiscard]] std::string figures() const {
-    return fmt::format("{} good readings, {} unavailable, {} alerts", readings_, unavailable_, alerts_);
+    return format_text("{} good readings, {} unavailable, {} alerts", readings_, unavailable_, alerts_);
   }
 
  private:
@@ -130,7 +130,7 @@ class Weather {
     auto& slot = state.devices[kPartitioned].mig_slots[2 * which];
     instance.stale = slot == 0 ? 0 : 1;
     slot = slot == 0 ? static_cast<unsigned>(kGpus + which) : 0;
-    const auto uuid = fmt::format("MIG-{}-{}", which, draw(kInstanceIdentities));
+    const auto uuid = format_text("MIG-{}-{}", which, draw(kInstanceIdentities));
     std::strcpy(instance.uuid, uuid.c_str());
   }
   static void recover(NvmlFakeState& state) {
@@ -177,7 +177,7 @@ void partition_last_gpu(const FakeNvml& fake) {
     auto& parent = state.devices[kPartitioned];
     parent.mig_capable = parent.mig_enabled = 1;
     for (unsigned i = 0; i < kInstances; ++i) {
-      state.devices[kGpus + i] = fake_gpu(fmt::format("MIG-{}-0", i), 10_GiB, 128_MiB, 1_GiB);
+      state.devices[kGpus + i] = fake_gpu(format_text("MIG-{}-0", i), 10_GiB, 128_MiB, 1_GiB);
       parent.mig_slots[2 * i] = kGpus + i;
     }
   });
@@ -207,7 +207,8 @@ int run(double hours, std::uint64_t seed) {
     clock->advance(kStep);
     if (step == steps / 10) settled = resident_kibibytes();  // the histories are full after an hour of a long run
   }
-  fmt::print("{:.1f} h: {}; {} faults; {} KiB resident, {:+} KiB since a tenth of the time; {:.0f} s of real time\n",
+  print_text(stdout,
+             "{:.1f} h: {}; {} faults; {} KiB resident, {:+} KiB since a tenth of the time; {:.0f} s of real time\n",
              hours, invariants.figures(), weather.faults(), resident_kibibytes(), resident_kibibytes() - settled,
              std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
   return 0;

@@ -1,15 +1,16 @@
 #include "fakes/nvml/story/fault_reader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 
+#include "core/format.h"
 #include "fakes/nvml/codes.h"
 #include "fakes/nvml/symbols.h"
 
 namespace nvml_fake {
 namespace {
+
+using dualgpuopt::memory::format_text;
 
 /// In the order of FaultKind and AbsurdValues.
 constexpr std::array<std::string_view, 8> kKinds{"error", "hang",     "lost",        "absurd",
@@ -81,7 +82,7 @@ Fault read_fault(const StoryTable& table, const std::vector<Gpu>& gpus) {
 std::optional<unsigned> read_gpu_index(const StoryTable& table, const std::vector<Gpu>& gpus) {
   const auto gpu = table.number("gpu");
   if (gpu && *gpu >= gpus.size()) {
-    table.refuse("gpu", fmt::format("there is no GPU {}: the scenario has {}", *gpu, gpus.size()));
+    table.refuse("gpu", format_text("there is no GPU {}: the scenario has {}", *gpu, gpus.size()));
     return std::nullopt;
   }
   return gpu;
@@ -93,7 +94,7 @@ std::optional<unsigned> read_instance_slot(const StoryTable& table, const std::v
   if (!slot) return std::nullopt;
   const auto has_slot = [&](const Instance& instance) { return instance.slot == *slot; };
   if (gpu && std::any_of(gpus[*gpu].instances.begin(), gpus[*gpu].instances.end(), has_slot)) return slot;
-  table.refuse("instance", gpu ? fmt::format("GPU {} has no instance in slot {}", *gpu, *slot)
+  table.refuse("instance", gpu ? format_text("GPU {} has no instance in slot {}", *gpu, *slot)
                                : std::string("the key \"gpu\" must say whose instance"));
   return std::nullopt;
 }

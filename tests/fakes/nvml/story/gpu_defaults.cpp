@@ -1,10 +1,11 @@
 #include "fakes/nvml/story/gpu_defaults.h"
 
-#include <fmt/format.h>
+#include "core/format.h"
 
 namespace nvml_fake {
 namespace {
 
+using dualgpuopt::memory::format_text;
 using namespace dualgpuopt::memory::literals;
 
 struct Model {
@@ -28,7 +29,7 @@ Gpu default_gpu(GpuKind kind, unsigned index) {
   Gpu gpu;
   gpu.kind = kind;
   gpu.part.name = model.name;
-  gpu.part.uuid = fmt::format("GPU-{:08x}-0000-4000-8000-{:012x}", 0xf00d0000U + index, index);
+  gpu.part.uuid = format_text("GPU-{:08x}-0000-4000-8000-{:012x}", 0xf00d0000U + index, index);
   gpu.part.total = model.total;
   gpu.part.reserved = model.reserved;
   gpu.pci = {0, 1 + index, 0};
@@ -42,7 +43,7 @@ Instance default_instance(const Gpu& gpu, unsigned index, unsigned slot) {
   instance.slot = slot;
   instance.gpu_instance = 7 + slot;
   instance.part.name = gpu.part.name + " MIG 1g.10gb";
-  instance.part.uuid = fmt::format("MIG-{:08x}-{:04x}-4000-8000-{:012x}", 0xf00d0000U + index, slot, index);
+  instance.part.uuid = format_text("MIG-{:08x}-{:04x}-4000-8000-{:012x}", 0xf00d0000U + index, slot, index);
   instance.part.total = 9728_MiB;
   return instance;
 }

@@ -1,11 +1,10 @@
 #include "fakes/nvml/story/gpu_reader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/sources/trace.h"
 #include "fakes/nvml/story/gpu_defaults.h"
 #include "fakes/nvml/story/part_reader.h"

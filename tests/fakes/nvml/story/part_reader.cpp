@@ -1,12 +1,13 @@
 #include "fakes/nvml/story/part_reader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "core/format.h"
 
 namespace nvml_fake {
 namespace {
 
+using dualgpuopt::memory::format_text;
 using dualgpuopt::memory::MotionKind;
 using dualgpuopt::memory::parse_motion_kind;
 
@@ -52,7 +53,7 @@ Motion read_motion(const StoryTable& table) {
 
 std::vector<Motion> read_motions(const StoryTable& table, const std::string& title) {
   std::vector<Motion> motions;
-  for (const auto& motion : table.list("motion", fmt::format("[[{}.motion]]", title))) {
+  for (const auto& motion : table.list("motion", format_text("[[{}.motion]]", title))) {
     motions.push_back(read_motion(motion));
   }
   return motions;
@@ -99,23 +100,23 @@ bool is_taken(const Process& process, const std::vector<Process>& others) {
 }
 
 void read_processes(const StoryTable& table, const std::string& title, Part& part) {
-  const auto name = fmt::format("{}.process", title);
-  for (const auto& process_table : table.list("process", fmt::format("[[{}]]", name))) {
+  const auto name = format_text("{}.process", title);
+  for (const auto& process_table : table.list("process", format_text("[[{}]]", name))) {
     auto process = read_process(process_table, name);
     if (is_taken(process, part.processes)) {
-      process_table.refuse("pid", fmt::format("{} belongs to another process at the same time", process.pid));
+      process_table.refuse("pid", format_text("{} belongs to another process at the same time", process.pid));
     }
     part.processes.push_back(std::move(process));
   }
   if (part.processes.size() > kNvmlFakeProcesses) {
-    table.refuse("process", fmt::format("expected at most {} processes", int{kNvmlFakeProcesses}));
+    table.refuse("process", format_text("expected at most {} processes", int{kNvmlFakeProcesses}));
   }
 }
 
 std::string read_text(const StoryTable& table, std::string_view key, std::string otherwise) {
   auto text = table.text(key);
   if (text && text->size() >= kNvmlFakeText) {
-    table.refuse(key, fmt::format("expected at most {} characters", kNvmlFakeText - 1));
+    table.refuse(key, format_text("expected at most {} characters", kNvmlFakeText - 1));
   }
   return text ? *text : std::move(otherwise);
 }

@@ -1,7 +1,7 @@
-#include <fmt/format.h>
 
 #include <array>
 
+#include "core/format.h"
 #include "fakes/nvml/story/fault_reader.h"
 #include "fakes/nvml/story/gpu_reader.h"
 #include "fakes/nvml/story/scenario.h"
@@ -12,6 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using dualgpuopt::memory::fail;
+using dualgpuopt::memory::format_text;
 using Path = std::filesystem::path;
 
 using Latencies = std::map<std::string, Duration, std::less<>>;
@@ -64,7 +65,7 @@ Scenario read_root(const StoryTable& table, const Path& folder) {
   for (const auto& gpu : table.list("gpu", "[[gpu]]")) {
     scenario.gpus.push_back(read_gpu(gpu, static_cast<unsigned>(scenario.gpus.size()), folder));
   }
-  if (!fits(scenario.gpus)) table.refuse("gpu", fmt::format("expected at most {} devices", int{kNvmlFakeDevices}));
+  if (!fits(scenario.gpus)) table.refuse("gpu", format_text("expected at most {} devices", int{kNvmlFakeDevices}));
   scenario.faults = read_faults(table, scenario.gpus);
   return scenario;
 }

@@ -1,11 +1,14 @@
 #include "fakes/nvml/story/story_table.h"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "core/format.h"
+
 namespace nvml_fake {
+
+using dualgpuopt::memory::format_text;
 
 std::optional<bool> StoryTable::truth(std::string_view key) const {
   const auto* value = raw_->get(key);
@@ -30,7 +33,7 @@ std::optional<std::size_t> StoryTable::word(std::string_view key, std::span<cons
   const auto found = std::find(words.begin(), words.end(), *text);
   if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
   refuse(key,
-         fmt::format("found {}, expected one of {}", dualgpuopt::memory::in_quotes(*text), fmt::join(words, ", ")));
+         format_text("found {}, expected one of {}", dualgpuopt::memory::in_quotes(*text), fmt::join(words, ", ")));
   return std::nullopt;
 }
 
