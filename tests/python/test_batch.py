@@ -244,6 +244,13 @@ def test_loops_may_be_nested() -> None:
 # The decorator, and what has no batch -----------------------------------------------------------------------------
 
 
+def test_a_guarded_function_of_several_ranks_says_what_to_put_back() -> None:
+    controller = BatchSizeController(4, agree=lambda numbers: numbers)
+    with pytest.raises(ValueError, match="say with undo= what to put back"):
+        controller.guard(sum)([1, 2, 3])
+    assert controller.guard(sum, undo=(), combine=sum)([1, 2, 3]) == 6
+
+
 def test_a_guarded_function_gets_chunks_and_its_results_come_in_order() -> None:
     controller = controller_of(8)
 

@@ -270,6 +270,30 @@ def test_a_forecast_starts_a_climb_before_any_level_does(staged: StagedSource) -
     assert decision.forecast.time_to_oom <= 10.01
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (),
+        (True, "", (), "more"),
+        (True, "", ("no candidate",)),
+        (True, "", (("cache", "1 GiB", 1.0, True, ""),)),
+        numpy.ones(2),
+    ],
+)
+def test_an_answer_that_is_none_fails_its_rung_and_the_next_is_tried(staged: StagedSource, answer: object) -> None:
+    called: list[object] = []
+    decisions: list[Decision] = []
+    with MemoryMonitor(staged, interval=0.02, ladder=Ladder(settle=0.01, cooldown=60.0)) as monitor:
+        monitor.subscribe_decisions(decisions.append)
+        monitor.register_strategy(RecoveryStrategy.CLEAR_CACHE, lambda request: answer)  # type: ignore[arg-type, return-value]
+        monitor.register_strategy(RecoveryStrategy.OFFLOAD, called.append)  # type: ignore[arg-type]
+        staged.used[0] = 22 * GIB
+        eventually(lambda: decisions)
+    assert decisions[0].rungs[0].outcome == "failed"
+    assert decisions[0].rungs[0].detail
+    assert len(called) == 1
+
+
 def test_nothing_acts_on_simulated_readings() -> None:
     called: list[object] = []
     (decision,) = climb(StagedSource([GIB], provenance="simulated"), called.append)

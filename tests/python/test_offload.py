@@ -127,6 +127,23 @@ def test_what_allocators_keep_is_given_back_after_each_offload(clock: Clock) -> 
     assert order == ["moved", 1]
 
 
+@pytest.mark.parametrize("error", [ValueError("no such cache"), KeyboardInterrupt()])
+def test_what_has_left_has_left_even_where_nothing_could_be_given_back(clock: Clock, error: BaseException) -> None:
+    def give_back(gpu: int) -> None:
+        raise error
+
+    offloader = Offloader(host_room=lambda: HostRoom(9 * GIB, ""), clock=clock, give_back=give_back)
+    part = Part()
+    registration = offloader.add(part)
+    try:
+        assert offloader(request_for(GIB)).succeeded
+    except KeyboardInterrupt:
+        pass
+    assert registration.status().residence == "offloaded"  # type: ignore[union-attr]
+    with registration.use():
+        assert not part.away
+
+
 def fail(text: str) -> Callable[[], object]:
     def run() -> object:
         raise RuntimeError(text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, UserDict, namedtuple
+from collections import OrderedDict, UserDict, defaultdict, namedtuple
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,26 @@ def test_dictionaries_are_cut_column_by_column_at_any_depth() -> None:
     assert (second["name"], second["nothing"]) == ("train", None)
     for kind in (OrderedDict, UserDict):
         assert parts(kind(a=[1, 2]), 1) == ({"a": [1]}, {"a": [2]})
+
+
+class Encoding(UserDict):  # type: ignore[type-arg]
+    """As tokenizers make them: a mapping that knows more."""
+
+    lengths = (3,)
+
+    def __getattr__(self, name: str) -> Any:
+        return self.__dict__["data"][name]
+
+
+def test_mappings_stay_what_they_are() -> None:
+    batch = Encoding(input_ids=[1, 2, 3])
+    batch.lengths = (1, 1, 1)
+    part = _split.part_of(batch, 1, 3)
+    assert (type(part), part.input_ids, part.lengths) == (Encoding, [2, 3], (1, 1, 1))
+    assert batch.input_ids == [1, 2, 3]
+    counted = _split.part_of(defaultdict(list, a=[1, 2]), 0, 1)
+    assert (counted["a"], counted["b"]) == ([1], [])
+    assert _split.part_of(MappingProxyType({"a": [1, 2]}), 0, 1) == {"a": [1]}
 
 
 def test_tuples_of_arrays_are_columns() -> None:

@@ -148,10 +148,7 @@ class BatchSizeController:
                 missing (where nothing has to be undone, say `undo=()`).
             DistributedBatchError: The job has several ranks, and the controller no `agree`.
         """
-        if self._asked_to_agree is None:
-            require_alone()
-        elif self._asked_to_agree is not each_alone and undo is None:
-            raise ValueError("when a chunk fails on one rank the others repeat it too: say with undo= what to put back")
+        self._require_undo_of_ranks(undo)
         return Chunks(self, batch, _as_sequence(undo), fields, restart)
 
     def guard(
@@ -170,6 +167,9 @@ class BatchSizeController:
             fields: As in `split`.
             combine: Makes one result of the list of results; the list itself if left out.
 
+        Raises:
+            ValueError: As in `split`, when the function is called.
+
         Example:
             >>> controller = BatchSizeController(2)
             >>> @controller.guard(combine=sum)
@@ -183,6 +183,7 @@ class BatchSizeController:
 
         @functools.wraps(function)
         def guarded(batch: Any, *others: Any, **named: Any) -> Any:
+            self._require_undo_of_ranks(undo)
             results: list[Any] = []
             for chunk in self.split(batch, undo=(*_as_sequence(undo), Appended(results)), fields=fields):
                 with chunk:
@@ -301,6 +302,12 @@ class BatchSizeController:
         return StrategyAnswer(*self._shared.reduce(request))
 
     # For the loop ------------------------------------------------------------------------------------------------
+
+    def _require_undo_of_ranks(self, undo: Undos) -> None:
+        if self._asked_to_agree is None:
+            require_alone()
+        elif self._asked_to_agree is not each_alone and undo is None:
+            raise ValueError("when a chunk fails on one rank the others repeat it too: say with undo= what to put back")
 
     def _agree(self, numbers: Sequence[int]) -> Sequence[int]:
         return numbers if self._asked_to_agree is None else self._asked_to_agree(numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Callable
@@ -14,6 +15,8 @@ from .recovery import RecoveryRequest, StrategyAnswer
 
 if TYPE_CHECKING:
     from .metrics import DeviceSnapshot
+
+logger = logging.getLogger("dualgpuopt.memory")
 
 _PATIENCE_S = 0.05  # between two looks at whether a stop was requested
 
@@ -248,11 +251,8 @@ class OffloaderState:
         return self._move_to_device(number)
 
     def _move_to_host(self, number: int) -> OffloadMove:
-        def leave(target: Offloadable) -> None:
-            target.offload()
-            self._give_back(target.gpu)
-
-        move, error = self._move(number, "to_host", leave)
+        move, error = self._move(number, "to_host", lambda target: target.offload())
+        unreturned = self._hand_back(move.gpu) if error is None else None
         still_there = _bytes_of(self._places.get(number)) if error is None else 0
         with self._changed:
             course = self._courses.get(move.gpu)
@@ -265,7 +265,16 @@ class OffloaderState:
                 if course:
                     course.on_failed(number, move.name, str(move.problem))
             self._end_move(number)
-        return _unless_it_ends_the_program(move, error)
+        return _unless_it_ends_the_program(move, error or unreturned)
+
+    def _hand_back(self, gpu: int) -> BaseException | None:
+        """The object has left whatever comes of this; how much the device has back is the driver's count."""
+        try:
+            self._give_back(gpu)
+        except BaseException as error:
+            logger.warning("GPU %d: what allocators keep was not given back: %s", gpu, _threads.describe(error))
+            return error
+        return None
 
     def _move_to_device(self, number: int) -> OffloadMove:
         move, error = self._move(number, "to_device", lambda target: target.restore())

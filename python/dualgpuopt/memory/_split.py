@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Sized
+import copy
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence, Sized
 from typing import Any, Callable
 
 
@@ -94,14 +95,22 @@ def _rebuild(batch: Sequence[Any], members: list[Any]) -> Any:
     return tuple(members) if isinstance(batch, tuple) else members
 
 
+def _rebuild_mapping(batch: Mapping[Any, Any], members: dict[Any, Any]) -> Any:
+    if type(batch) is dict or not isinstance(batch, MutableMapping):
+        return members
+    made = copy.copy(batch)  # with what else it knows, as the encodings of tokenizers do
+    made.update(members)
+    return made
+
+
 def part_of(batch: Any, start: int, stop: int, fields: bool | None = None) -> Any:
     """Elements `start` to `stop` in a batch of the same make; tensors and arrays are views where slicing makes views.
 
-    What has no parts, such as a number or a text in a dictionary, goes with every part.
+    Of a mapping that cannot be changed it is a dict. What has no parts, such as a number or a text in a dictionary, goes with every part.
     """
     take: Callable[[Any], Any] = lambda value: part_of(value, start, stop, False)  # noqa: E731
     if isinstance(batch, Mapping):
-        return {key: take(value) for key, value in batch.items()}
+        return _rebuild_mapping(batch, {key: take(value) for key, value in batch.items()})
     if is_array(batch):
         return batch[start:stop]
     if not _is_sequence(batch):

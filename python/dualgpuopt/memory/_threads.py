@@ -7,12 +7,14 @@ these threads keeps a monitor alive; each ends when its monitor is closed.
 from __future__ import annotations
 
 import logging
+import reprlib
 import threading
 import time
 import weakref
 from typing import Any, Callable
 
 from . import _core, _values
+from ._answers import Candidate
 from .recovery import RecoveryRequest, RecoveryStrategy, StrategyAnswer
 from .sources import CannotRead, MemorySource
 
@@ -113,13 +115,21 @@ def _recover(enquiry: _core.Enquiry, find: weakref.WeakMethod[FindCallback], now
         lambda: bool(enquiry.stop_requested),
     )
     try:
-        answer = callback(request)
+        enquiry.answer_strategy(*_said(callback(request)))
     except BaseException as error:  # a rung that fails is a record, not the end of the thread
         logger.error("Strategy %s failed: %s", name, describe(error))
         enquiry.fail(describe(error))
-        return
-    said = StrategyAnswer(*answer) if isinstance(answer, tuple) else StrategyAnswer(answer)
-    enquiry.answer_strategy(bool(said.succeeded), str(said.detail), said.candidates)
+
+
+def _said(answer: Any) -> StrategyAnswer:
+    """Whether it succeeded, or a tuple like a StrategyAnswer; a TypeError says what was answered instead."""
+    try:
+        said = StrategyAnswer(*answer) if isinstance(answer, tuple) else StrategyAnswer(answer)
+        candidates = tuple(Candidate(*each) for each in said.candidates)
+        return StrategyAnswer(bool(said.succeeded), str(said.detail), candidates)
+    except Exception as error:
+        expected = "a bool, or a StrategyAnswer(succeeded, detail, candidates)"
+        raise TypeError(f"the strategy answered {reprlib.repr(answer)}, not {expected}: {error}") from error
 
 
 def serve_events(native: _core.Monitor, deliver: weakref.WeakMethod[Callable[[list[Any]], None]]) -> None:

@@ -57,8 +57,31 @@ def _kept(tensor: Any) -> Any:
     return tensor.detach().to("cpu", copy=True)
 
 
+class _KeptTensor:
+    """A tensor's copy, and where it belongs."""
+
+    def __init__(self, tensor: Any) -> None:
+        self.copy, self.device = _kept(tensor), tensor.device
+
+    def anew(self) -> Any:
+        return self.copy.to(self.device, copy=True)
+
+
 def _kept_value(value: Any) -> Any:
-    return _kept(value) if hasattr(value, "detach") else value
+    """Whatever tensors lie in it, at any depth; what holds them is rebuilt, since it may be changed in its place."""
+    if hasattr(value, "detach"):
+        return _KeptTensor(value)
+    if isinstance(value, dict):
+        return {key: _kept_value(each) for key, each in value.items()}
+    return type(value)(map(_kept_value, value)) if type(value) in (list, tuple) else value
+
+
+def _anew(kept: Any) -> Any:
+    if isinstance(kept, _KeptTensor):
+        return kept.anew()
+    if isinstance(kept, dict):
+        return {key: _anew(each) for key, each in kept.items()}
+    return type(kept)(map(_anew, kept)) if type(kept) in (list, tuple) else kept
 
 
 class Gradients:
@@ -155,7 +178,7 @@ class OptimizerState:
             del state[key]
         for key, value in kept.items():
             there = state.get(key)
-            if hasattr(value, "detach") and there is not None:
-                there.data.copy_(value)
+            if isinstance(value, _KeptTensor) and getattr(there, "shape", None) == value.copy.shape:
+                there.data.copy_(value.copy)
             else:
-                state[key] = value
+                state[key] = _anew(value)

@@ -161,7 +161,7 @@ class TorchModule(TorchTensors):
 
     def refuse_if_in_use(self) -> None:
         """Raises a RuntimeError while a graph of the last forward pass waits for its backward."""
-        if self._gradients_before is None or self._gradients_before != self._gradients():
+        if self._gradients_before is None or self._was_differentiated():
             return
         if any(_is_in_a_graph(parameter) for parameter in self._module.parameters()):
             raise RuntimeError("a graph is alive that was not yet differentiated: call safe points between the steps")
@@ -171,8 +171,13 @@ class TorchModule(TorchTensors):
         gradients = [parameter.grad for parameter in parameters if self._grads and parameter.grad is not None]
         return itertools.chain(parameters, self._module.buffers(), gradients)
 
+    def _was_differentiated(self) -> bool:
+        """Whether gradients have changed since the forward pass otherwise than by being cleared or set to zero."""
+        pairs = zip(self._module.parameters(), self._gradients_before or [], self._gradients())
+        return any(now is not None and now != before and bool(parameter.grad.any()) for parameter, before, now in pairs)
+
     def _gradients(self) -> list[tuple[int, int] | None]:
-        """Changes with every backward pass that reaches the module."""
+        """Changes with every backward pass that reaches the module, and when gradients are cleared."""
         grads = (parameter.grad for parameter in self._module.parameters())
         return [None if grad is None else (id(grad), grad._version) for grad in grads]
 

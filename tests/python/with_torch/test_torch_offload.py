@@ -162,6 +162,19 @@ def test_a_module_whose_graph_waits_for_its_backward_is_not_moved() -> None:
     assert kept is not None
 
 
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_clearing_gradients_is_no_backward_pass(set_to_none: bool) -> None:
+    model = TiedModel()
+    model(torch.arange(8)).sum().backward()
+    part = TorchModule(model, gpu=0)
+    loss = model(torch.arange(8)).sum()
+    model.zero_grad(set_to_none=set_to_none)
+    with pytest.raises(RuntimeError, match="not yet differentiated"):
+        part.offload()
+    loss.backward()
+    part.offload()
+
+
 def test_the_last_forward_pass_is_its_last_use() -> None:
     model = TiedModel()
     part = TorchModule(model, gpu=0)

@@ -157,6 +157,36 @@ def test_the_state_of_a_running_optimizer_is_put_back() -> None:
     assert optimizer.param_groups[0]["lr"] == 1e-2
 
 
+@pytest.mark.parametrize("place", range(1, 16))
+def test_the_histories_of_lbfgs_are_put_back(place: int) -> None:
+    """It appends to lists in its state, and takes from them, in the middle of a step."""
+    assert lbfgs_losses(fails_at=place) == lbfgs_losses(fails_at=None)
+
+
+def lbfgs_losses(fails_at: int | None) -> list[float]:
+    torch.manual_seed(1)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+    optimizer = torch.optim.LBFGS(model.parameters(), lr=0.3, max_iter=5, history_size=3)
+    inputs = torch.linspace(-1, 1, 32).reshape(8, 4)
+    calls = 0
+
+    def closure() -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == fails_at:
+            raise out_of_memory()
+        optimizer.zero_grad()
+        loss = ((model(inputs) - inputs.prod(1, keepdim=True)) ** 2).mean()
+        loss.backward()
+        return loss
+
+    def step() -> Any:
+        return optimizer.step(closure)
+
+    controller = BatchSizeController(1)
+    return [float(controller.retry(step, undo=OptimizerState(optimizer))) for _ in range(4)]
+
+
 def test_running_means_are_put_back() -> None:
     model = torch.nn.Sequential(torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 1))
     controller = BatchSizeController(8)
