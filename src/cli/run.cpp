@@ -27,6 +27,8 @@ struct RunOptions {
   std::string on_pressure_timeout = "30s";
   std::string grace = "10s";
   std::string json;
+  bool has_budget = false;  // an empty one is an error, and not no budget
+  bool has_pressure_command = false;
   bool without_gpu = false;
   std::vector<std::string> command;
 };
@@ -60,7 +62,7 @@ Result<job::JobOptions> resolve(const RunOptions& options) {
   resolved.command = options.command;
   resolved.priority = options.priority;
   if (auto valid = check_priority(options.priority); !valid) return fail(valid.error());
-  if (!options.budget.empty()) {
+  if (options.has_budget) {
     auto budget = job::parse_budget(options.budget);
     if (!budget) return fail(std::move(budget.error()).with_context("--gpu-budget"));
     resolved.rules.budget = *budget;
@@ -71,6 +73,9 @@ Result<job::JobOptions> resolve(const RunOptions& options) {
   if (!limit) return fail(limit.error());
   const auto interval = parse_optional_duration("--interval", options.interval);
   if (!interval) return fail(interval.error());
+  if (options.has_pressure_command && options.on_pressure.empty()) {
+    return fail(ErrorCode::InvalidArgument, "--on-pressure: the command is empty; leave the option out to run none");
+  }
   resolved.rules.grace = *grace;
   resolved.rules.has_pressure_command = !options.on_pressure.empty();
   resolved.pressure_command = options.on_pressure;
@@ -103,9 +108,15 @@ class RecordFile {
 Result<void> check_gpus(const job::Budget& budget, const MemoryMonitor& monitor) {
   const auto devices = monitor.devices();
   for (const auto& [gpu, bytes] : budget.by_gpu) {
-    const bool is_there = std::any_of(devices.begin(), devices.end(),
-                                      [&, wanted = gpu](const Device& each) { return each.gpu == wanted; });
-    if (!is_there) return fail(ErrorCode::NotFound, format_text("--gpu-budget: there is no GPU {}", gpu));
+    const auto device = std::find_if(devices.begin(), devices.end(),
+                                     [&, wanted = gpu](const Device& each) { return each.gpu == wanted; });
+    if (device == devices.end()) return fail(ErrorCode::NotFound, format_text("--gpu-budget: there is no GPU {}", gpu));
+    if (device->kind == DeviceKind::Partitioned) {
+      return fail(ErrorCode::InvalidArgument,
+                  format_text("--gpu-budget: GPU {} is partitioned, and what a job holds is counted on its instances; "
+                              "name those, as `gpumem status` numbers them",
+                              gpu));
+    }
   }
   return {};
 }
@@ -196,7 +207,11 @@ void add_run(CLI::App& app, Action& action) {
                       "Append a JSON record to this file; -: to standard error, for the summary");
   command->add_option("command", options->command, "The command and its arguments")->required();
   command->footer("Example: gpumem run --gpu-budget 20GiB --on-pressure 'kill -USR1 $GPUMEM_JOB' -- python train.py");
-  command->callback([&action, options] { action = [options] { return run(*options); }; });
+  command->callback([&action, options, command] {
+    options->has_budget = command->count("--gpu-budget") > 0;
+    options->has_pressure_command = command->count("--on-pressure") > 0;
+    action = [options] { return run(*options); };
+  });
 }
 
 }  // namespace dualgpuopt::memory::cli

@@ -1,7 +1,8 @@
 // Which processes belong to a job.
 #pragma once
 
-#include <set>
+#include <cstdint>
+#include <map>
 #include <vector>
 
 #include "dualgpuopt/memory/processes/process_table.h"
@@ -18,8 +19,11 @@ class JobMembers {
   JobMembers(ProcessTable table, pid_t supervisor, pid_t group)
       : table_(std::move(table)), supervisor_(supervisor), group_(group) {}
 
-  /// A pressure command was started, in a process group of its own.
-  void exclude(pid_t pressure_command) { excluded_.insert(pressure_command); }
+  /// A pressure command was started, in a process group of its own. Until that group has ended its number is nobody
+  /// else's.
+  void exclude(pid_t pressure_command);
+  /// Lets the numbers of those go whose groups have ended. Costs one file of /proc for each descendant.
+  void forget_ended();
 
   /// Costs one file of /proc for each process up to the supervisor.
   [[nodiscard]] bool contains(pid_t pid) const;
@@ -30,11 +34,12 @@ class JobMembers {
 
  private:
   [[nodiscard]] std::vector<ProcessTable::Brief> living_briefs() const;
+  [[nodiscard]] bool is_excluded(pid_t leader) const;
 
   ProcessTable table_;
   pid_t supervisor_;
   pid_t group_;
-  std::set<pid_t> excluded_;
+  std::map<pid_t, std::uint64_t> excluded_;  // leaders of pressure commands, and when they started
 };
 
 }  // namespace dualgpuopt::memory::job

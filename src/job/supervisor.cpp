@@ -16,6 +16,8 @@ namespace {
 constexpr Duration kTick = std::chrono::milliseconds(100);
 /// After SIGKILL what is stuck in the kernel is left behind.
 constexpr Duration kPatienceAfterKill = std::chrono::seconds(1);
+/// The kernel may take its time to take down the memory of a large process.
+constexpr Duration kPatienceWithLeader = std::chrono::minutes(1);
 
 Sight look_for_sight() { return DriverPids().can_be_mapped() ? Sight::Clear : Sight::OtherNamespace; }
 
@@ -65,9 +67,9 @@ RunRecord Supervisor::run() {
 }
 
 bool Supervisor::is_over() const {
-  if (!end_) return false;
-  if (!watch_.has_terminated()) return true;
-  return (killed_at_ && parts_.clock.now() > *killed_at_ + kPatienceAfterKill) || members_.living().empty();
+  const auto since_kill = killed_at_ ? parts_.clock.now() - *killed_at_ : Duration::zero();
+  if (!end_) return since_kill > kPatienceWithLeader;
+  return !watch_.has_terminated() || since_kill > kPatienceAfterKill || members_.living().empty();
 }
 
 void Supervisor::answer(int signal) {
@@ -139,6 +141,7 @@ void Supervisor::look_at_memory() {
 }
 
 void Supervisor::take_memory(const Snapshot& snapshot) {
+  members_.forget_ended();
   const auto is_member = [&](const ProcessMemory& process) { return members_.contains(process.pid); };
   const auto memory = add_up(snapshot, is_member, sight_);
   if (!memory) return;
@@ -178,7 +181,7 @@ RunRecord Supervisor::finish() {
   record.command = options_.command;
   record.job = job_;
   record.priority = options_.priority;
-  record.end = *end_;
+  record.end = end_.value_or(CommandEnd{0, SIGKILL});  // sent, but it is stuck
   record.wall = now - started_;
   record.budget = options_.rules.budget;
   record.terminated_for = watch_.terminated_for();

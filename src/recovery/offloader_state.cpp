@@ -51,12 +51,18 @@ StrategyAnswer OffloaderState::offload(const RecoveryRequest& request) {
     const MutexLock lock(mutex_);
     changed_.notify_all();
   });
-  auto step = Step::Moved;
-  while (step != Step::Over && !request.stop.stop_requested() && std::chrono::steady_clock::now() < deadline) {
-    step = advance(request, course, deadline);
+  {
+    struct Leave {
+      OffloaderState& state;
+      int gpu;
+      ~Leave() { state.leave(gpu); }
+    } const leave_however_it_ends{*this, request.gpu};
+    auto step = Step::Moved;
+    while (step != Step::Over && !request.stop.stop_requested() && std::chrono::steady_clock::now() < deadline) {
+      step = advance(request, course, deadline);
+    }
+    if (step != Step::Over) course.on_obstacle("the time was up");
   }
-  if (step != Step::Over) course.on_obstacle("the time was up");
-  leave(request.gpu);
   return course.answer();
 }
 
@@ -183,15 +189,21 @@ OffloadMove OffloaderState::move_to_host(OffloadId id) {
     const MutexLock lock(mutex_);
     if (const auto course = courses_.find(move.gpu); course != courses_.end()) stop = course->second.stop;
   }
-  Bytes still_there = 0;
-  const auto moved = roster_.call(id, [&](Offloadable& object) -> Result<void> {
-    auto result = object.offload(stop);
-    if (result) still_there = object.bytes_on_device();
-    return result;
-  });
+  const auto moved = roster_.call(id, [&](Offloadable& object) { return object.offload(stop); });
   if (!moved) move.problem = moved.error().describe();
+  const auto still_there = moved ? bytes_left(id) : 0;
   note_offload(id, move, move.bytes - std::min(still_there, move.bytes));
   return move;
+}
+
+/// What an object that has left still holds; if it cannot say, nothing: the driver's count decides in the end.
+Bytes OffloaderState::bytes_left(OffloadId id) {
+  Bytes left = 0;
+  (void)roster_.call(id, [&](Offloadable& object) -> Result<void> {
+    left = object.bytes_on_device();
+    return {};
+  });
+  return left;
 }
 
 void OffloaderState::note_offload(OffloadId id, const OffloadMove& move, Bytes given_back) {

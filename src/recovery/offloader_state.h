@@ -54,6 +54,7 @@ class OffloaderState {
   std::optional<OffloadId> take_wish() DUALGPUOPT_EXCLUDES(mutex_);
   std::optional<OffloadId> take_return() DUALGPUOPT_EXCLUDES(mutex_);
   OffloadMove move_to_host(OffloadId id);
+  Bytes bytes_left(OffloadId id);
   OffloadMove move_to_device(OffloadId id);
   [[nodiscard]] OffloadMove begin_move(OffloadId id, OffloadMove::Direction direction) const;
   void note_offload(OffloadId id, const OffloadMove& move, Bytes given_back);

@@ -73,6 +73,10 @@ void Termination::on_inspected(std::string_view obstacle, MonoTime /*now*/) {
   step_ = policy_.pre_hook.empty() || hook_ended_ ? Step::Term : Step::Hook;
 }
 
+void Termination::on_gone(MonoTime now) {
+  if (step_ == Step::List || step_ == Step::Inspect) await_memory(now);
+}
+
 void Termination::on_hook_ended(std::string_view how, MonoTime /*now*/) {
   if (step_ != Step::Hook) return;
   hook_ended_ = true;

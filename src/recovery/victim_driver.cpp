@@ -28,11 +28,14 @@ TerminationRecord VictimDriver::drive(const TerminateOrder& order, const RankedV
     if (std::holds_alternative<OpenVictim>(action)) {
       open(victim, held, termination);
     } else if (std::holds_alternative<ListDevice>(action)) {
-      const auto fresh = memory_.measure(order.gpu, ReadDetail::MemoryAndProcesses);
-      termination.on_listed(fresh, clock_.now());
+      list(order, victim, held, termination);
     } else if (const auto* inspection = std::get_if<InspectVictim>(&action)) {
       const auto obstacle = inspect(victim, inspection->reading, held);
-      termination.on_inspected(obstacle, clock_.now());
+      if (are_gone(victim, held)) {
+        termination.on_gone(clock_.now());
+      } else {
+        termination.on_inspected(obstacle, clock_.now());
+      }
     } else if (std::holds_alternative<RunPreHook>(action)) {
       const auto how = run_hook(order, victim);
       termination.on_hook_ended(how, clock_.now());
@@ -61,6 +64,22 @@ void VictimDriver::open(const RankedVictim& victim, Held& held, Termination& ter
   termination.on_opened(held.empty() ? VictimReach::Gone : VictimReach::Done, "", clock_.now());
 }
 
+/// Whether nobody lives of those who hold the memory.
+bool VictimDriver::are_gone(const RankedVictim& victim, const Held& held) {
+  return std::none_of(held.begin(), held.end(), [&](const Hold& each) {
+    const auto& holders = victim.holders;
+    return std::find(holders.begin(), holders.end(), each.identity) != holders.end() && !each.process->has_exited();
+  });
+}
+
+/// Whoever has exited is looked for after the measurement: it was listed as long as it lived.
+void VictimDriver::list(const TerminateOrder& order, const RankedVictim& victim, const Held& held,
+                        Termination& termination) {
+  const auto fresh = memory_.measure(order.gpu, ReadDetail::MemoryAndProcesses);
+  if (are_gone(victim, held)) return termination.on_gone(clock_.now());
+  termination.on_listed(fresh, clock_.now());
+}
+
 /// The rules once more, by fresh facts: the same processes must still be a unit that may be ended. Who joined their
 /// group since is not held, and so not signalled.
 std::string VictimDriver::inspect(const RankedVictim& victim, const Reading& reading, const Held& held) {
@@ -78,10 +97,6 @@ std::string VictimDriver::inspect(const RankedVictim& victim, const Reading& rea
     return std::find(now->members.begin(), now->members.end(), each) != now->members.end();
   };
   if (!std::all_of(alive.begin(), alive.end(), is_member)) return "its group has changed";
-  for (const auto& holder : now->holders) {  // one of them may have become a holder since it was ranked
-    if (std::find(alive.begin(), alive.end(), holder) == alive.end()) continue;
-    if (auto obstacle = obstacle_to_device_files(holder.pid, processes_); !obstacle.empty()) return obstacle;
-  }
   return {};
 }
 

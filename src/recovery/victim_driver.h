@@ -32,6 +32,8 @@ class VictimDriver {
 
   void open(const RankedVictim& victim, Held& held, Termination& termination);
   void signal(int number, const Held& held, Termination& termination);
+  [[nodiscard]] static bool are_gone(const RankedVictim& victim, const Held& held);
+  void list(const TerminateOrder& order, const RankedVictim& victim, const Held& held, Termination& termination);
   [[nodiscard]] std::string inspect(const RankedVictim& victim, const Reading& reading, const Held& held);
   [[nodiscard]] std::string run_hook(const TerminateOrder& order, const RankedVictim& victim);
   void wait_for_exit(MonoTime until, const Held& held, const std::stop_token& stop, Termination& termination);

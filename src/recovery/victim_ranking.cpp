@@ -51,15 +51,22 @@ Bytes bytes_of(const UnitOfVictims& unit) {
   return sum;
 }
 
+/// Of what the driver lists, if it lists the process on the device.
+std::string obstacle_to_listed(pid_t pid, const VictimFacts& facts, const VictimPolicy& policy) {
+  const auto listed = std::find_if(facts.listed.begin(), facts.listed.end(),
+                                   [&](const ProcessMemory& each) { return each.pid == pid; });
+  return listed == facts.listed.end() ? "" : obstacle_to_ending(*listed, facts, policy);
+}
+
 std::string obstacle_to_group(const UnitOfVictims& unit, const VictimFacts& facts, const VictimPolicy& policy) {
   for (const auto* member : unit.members) {
     const auto pid = member->info.identity.pid;
     if (unit.is_job && member->job != unit.group) {
       return format_text("PID {} of its group has not been started by gpumem run", pid);
     }
-    if (const auto obstacle = obstacle_to_ending(*member, facts, policy); !obstacle.empty()) {
-      return format_text("PID {} of its group may not be ended: {}", pid, obstacle);
-    }
+    auto obstacle = obstacle_to_ending(*member, facts, policy);
+    if (obstacle.empty()) obstacle = obstacle_to_listed(pid, facts, policy);
+    if (!obstacle.empty()) return format_text("PID {} of its group may not be ended: {}", pid, obstacle);
   }
   return unit.members.empty() ? "nobody of its group lives" : "";
 }

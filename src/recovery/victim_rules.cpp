@@ -86,7 +86,9 @@ std::string obstacle_to_ending(const ProcessMemory& listed, const VictimFacts& f
   if (listed.kind == ProcessKind::Mps) return "it computes through the Multi-Process Service, which its end could harm";
   const auto& process = facts.processes.at(listed.pid);
   if (auto obstacle = obstacle_to_ending(process, facts, policy); !obstacle.empty()) return obstacle;
-  return is_asked_for(process, policy) ? "" : "it is not one of those that were asked for";
+  if (!is_asked_for(process, policy)) return "it is not one of those that were asked for";
+  const auto off_device = facts.off_device.find(listed.pid);
+  return off_device == facts.off_device.end() ? "" : off_device->second;
 }
 
 }  // namespace dualgpuopt::memory

@@ -37,10 +37,13 @@ void add_listed(VictimFacts& facts, const VictimPolicy& policy, ProcessPort& pro
   for (const auto& listed : facts.listed) {
     if (listed.presence != ProcessPresence::Alive) continue;
     auto process = look_at(listed.pid, policy.unit, processes);
-    if (process) {
-      facts.processes.emplace(listed.pid, std::move(*process));
-    } else {
+    if (!process) {
       facts.unreadable.emplace(listed.pid, process.error().describe());
+      continue;
+    }
+    facts.processes.emplace(listed.pid, std::move(*process));
+    if (auto obstacle = obstacle_to_device_files(listed.pid, processes); !obstacle.empty()) {
+      facts.off_device.emplace(listed.pid, std::move(obstacle));
     }
   }
 }

@@ -111,7 +111,8 @@ class TheCommandsOwn(Run):
                       ["--gpu-budget", "0:1GiB,0:2GiB", "--", "true"], ["--on-pressure-timeout", "x", "--", "true"],
                       ["--interval", "0s", "--", "true"], ["--timeout", "x", "--", "true"],
                       ["--priority", "a\nb", "--", "true"], ["--config", "/nonexistent", "--", "true"],
-                      ["--json", "/nonexistent/record", "--", "true"]):
+                      ["--json", "/nonexistent/record", "--", "true"],
+                      ["--gpu-budget", "", "--", "true"], ["--on-pressure", "", "--", "true"]):
             ended = self.run_gpumem(*words)
             self.assertEqual(ended.returncode, 125, words)
             self.assertTrue(ended.stderr.strip())
@@ -218,8 +219,8 @@ class OnATerminal(Run):
         self.type("some words\n")
         self.expect("read some words")
         self.expect("exited with code 0")
-        self.type("echo shell is back\n")
-        self.expect("> shell is back")
+        self.type('echo shell i""s back\n')
+        self.expect("shell is back")
 
     def test_ctrl_z_and_fg(self):
         self.shell()
@@ -333,6 +334,17 @@ class WithoutAGpu(Run):
         ended = self.run_gpumem("--gpu-budget", "1GiB", "--without-gpu", script="exit 5")
         self.assertEqual(ended.returncode, 5)
         self.assertIn("was not measured", ended.stderr)
+
+
+class Partitioned(Run):
+    MIG = '[[gpu]]\nkind = "mig"\n[[gpu.instance]]\nslot = 0\nuuid = "MIG-a"\n'
+
+    def test_a_budget_is_for_an_instance(self):
+        ended = self.run_gpumem("--gpu-budget", "0:1GiB", "--", "touch", self.folder / "started", scenario=self.MIG)
+        self.assertEqual(ended.returncode, 125)
+        self.assertIn("GPU 0 is partitioned", ended.stderr)
+        self.assertFalse((self.folder / "started").exists())
+        self.assertEqual(self.run_gpumem("--gpu-budget", "1:1GiB", "--", "true", scenario=self.MIG).returncode, 0)
 
 
 class Simulated(Run):

@@ -24,11 +24,12 @@ class JobMembersTest : public ::testing::Test {
   }
   ~JobMembersTest() override { std::filesystem::remove_all(root_); }
 
-  void add(pid_t pid, pid_t parent, pid_t group, char state = 'S') {
+  /// Started with its PID, unless told.
+  void add(pid_t pid, pid_t parent, pid_t group, char state = 'S', pid_t start = 0) {
     const auto folder = root_ / "proc" / std::to_string(pid);
     std::filesystem::create_directories(folder);
     std::ofstream(folder / "stat") << pid << " (name) " << state << " " << parent << " " << group
-                                   << " 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 " << pid << " 0 0 0\n";
+                                   << " 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 " << (start > 0 ? start : pid) << " 0 0 0\n";
   }
   std::vector<pid_t> pids(const std::vector<ProcessIdentity>& identities) {
     std::vector<pid_t> found;
@@ -61,6 +62,27 @@ TEST_F(JobMembersTest, PressureCommandsAreNone) {
   members_.exclude(500);
   for (const pid_t pid : {500, 501, 502}) EXPECT_FALSE(members_.contains(pid)) << pid;
   EXPECT_THAT(pids(members_.living()), ElementsAre(kJob));
+}
+
+TEST_F(JobMembersTest, WhoGetsTheNumberOfAPressureCommandIsOne) {
+  add(500, kSupervisor, 500);
+  members_.exclude(500);
+  add(500, kJob, 500, 'S', 900);
+  add(501, 500, 500);
+  for (const pid_t pid : {500, 501}) EXPECT_TRUE(members_.contains(pid)) << pid;
+}
+
+TEST_F(JobMembersTest, AGroupThatHasTheNumberOfOneThatEndedIsTheJobs) {
+  add(500, kSupervisor, 500);
+  add(501, kSupervisor, 500);
+  members_.exclude(500);
+  std::filesystem::remove_all(root_ / "proc" / "500");
+  members_.forget_ended();
+  EXPECT_FALSE(members_.contains(501)) << "its group is there still";
+  std::filesystem::remove_all(root_ / "proc" / "501");
+  members_.forget_ended();
+  add(502, kJob, 500);  // of a leader that has gone again
+  EXPECT_TRUE(members_.contains(502));
 }
 
 TEST_F(JobMembersTest, TheDeadDoNotLive) {

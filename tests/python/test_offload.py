@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import threading
@@ -135,10 +136,8 @@ def test_what_has_left_has_left_even_where_nothing_could_be_given_back(clock: Cl
     offloader = Offloader(host_room=lambda: HostRoom(9 * GIB, ""), clock=clock, give_back=give_back)
     part = Part()
     registration = offloader.add(part)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         assert offloader(request_for(GIB)).succeeded
-    except KeyboardInterrupt:
-        pass
     assert registration.status().residence == "offloaded"  # type: ignore[union-attr]
     with registration.use():
         assert not part.away

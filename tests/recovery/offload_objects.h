@@ -22,7 +22,10 @@ class TestObject final : public Offloadable {
 
   [[nodiscard]] std::string name() const override { return traits_.name; }
   [[nodiscard]] int gpu() const override { return traits_.gpu; }
-  [[nodiscard]] Bytes bytes_on_device() const override { return is_away ? 0 : traits_.bytes; }
+  [[nodiscard]] Bytes bytes_on_device() const override {
+    if (is_away && on_asked_away) on_asked_away();
+    return is_away ? 0 : traits_.bytes;
+  }
   [[nodiscard]] double priority() const override { return traits_.priority; }
   Result<void> offload(const std::stop_token& stop) override {
     ++offloads;
@@ -43,6 +46,7 @@ class TestObject final : public Offloadable {
 
   std::function<Result<void>(const std::stop_token&)> on_offload;  // set before it is registered
   std::function<Result<void>()> on_restore;
+  std::function<void()> on_asked_away;  // for its bytes, when it is away
   std::atomic<bool> is_away{false};
   std::atomic<int> offloads{0};
   std::atomic<int> restores{0};

@@ -48,6 +48,28 @@ TEST_F(OffloaderTest, OffloadsTheLeastValuableUntilEnoughIsGivenBack) {
   EXPECT_FALSE(answer.candidates[2].chosen);
 }
 
+TEST_F(OffloaderTest, OneThatHasLeftHasLeftEvenIfItCannotSayWhatItHolds) {
+  auto mute = std::make_unique<TestObject>(TestObject::Traits{});
+  mute->on_asked_away = [] { throw std::runtime_error("no idea"); };
+  auto& moved = add(std::move(mute));
+  EXPECT_TRUE(offloader.offload(request_for(1_GiB)).succeeded);
+  EXPECT_TRUE(moved.is_away);
+  EXPECT_EQ(offloader.objects().front().residence, Residence::Offloaded);
+}
+
+TEST_F(OffloaderTest, AReaderOfTheHostsRoomThatThrowsLeavesNothingBehind) {
+  bool throws = true;
+  Offloader guarded(clock, {}, [&]() -> Result<HostRoom> {
+    if (throws) throw std::runtime_error("no such file");
+    return plenty();
+  });
+  TestObject only(TestObject::Traits{});
+  const auto registration = guarded.add(only, OffloadTiming::AtOnce);
+  EXPECT_THROW((void)guarded.offload(request_for(1_GiB)), std::runtime_error);
+  throws = false;
+  EXPECT_TRUE(guarded.offload(request_for(1_GiB)).succeeded);
+}
+
 TEST_F(OffloaderTest, WhatFailsIsRecordedAndTheNextIsTried) {
   auto bad = std::make_unique<TestObject>(TestObject::Traits{.name = "bad"});
   bad->on_offload = [](const std::stop_token&) -> Result<void> { throw std::runtime_error("pinned memory is short"); };

@@ -100,6 +100,19 @@ TEST_F(TerminationTest, RefusesAtEveryStepBeforeTerm) {
   EXPECT_FALSE(record().term_sent);
 }
 
+TEST_F(TerminationTest, WaitsForTheMemoryOfOneThatEndsBeforeItWasSignalled) {
+  termination.on_gone(now);
+  EXPECT_TRUE(wants<OpenVictim>()) << "not asked for yet";
+  termination.on_opened(VictimReach::Done, "", now);
+  termination.on_gone(now);
+  EXPECT_EQ(std::get<AwaitMemory>(termination.next()).at, now);
+  termination.on_measured(with_victim(10_GiB, false), now);
+  EXPECT_TRUE(wants<AwaitMemory>());
+  termination.on_measured(with_victim(6_GiB, false), now + 3s);
+  EXPECT_EQ(record().end, TerminationEnd::WentByItself);
+  EXPECT_EQ(record().memory_after, 3s);
+}
+
 TEST_F(TerminationTest, TakesNoEventThatItDidNotAskFor) {
   termination.on_signalled(VictimReach::Done, "", now);
   termination.on_waited(true, now);

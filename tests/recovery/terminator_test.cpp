@@ -96,6 +96,31 @@ TEST_F(TerminatorTest, RunsThePreHookAndLooksAgain) {
   EXPECT_THAT(report.victims.front().record.detail, HasSubstr("the pre-hook was ended when its time was up"));
 }
 
+TEST_F(TerminatorTest, WaitsForTheMemoryOfOneThatEndsInItsPreHook) {
+  auto policy = executing();
+  policy.pre_hook = "save and quit";
+  big.memory_lag = 3s;
+  world.hook = [&]() -> Result<CommandOutcome> {
+    world.end(big);
+    return CommandOutcome{};
+  };
+  const auto report = run(8_GiB, policy);
+  EXPECT_THAT(small.signals, IsEmpty()) << "the first one's end suffices";
+  EXPECT_THAT(big.signals, IsEmpty());
+  EXPECT_EQ(report.end, TerminateEnd::Enough);
+  ASSERT_EQ(report.victims.size(), 1U);
+  EXPECT_EQ(report.victims.front().record.end, TerminationEnd::WentByItself);
+}
+
+TEST_F(TerminatorTest, TheDryRunNamesNobodyWithoutTheDeviceOpen) {
+  big.device_open = false;
+  auto policy = executing();
+  policy.mode = ActionMode::DryRun;
+  const auto report = run(12_GiB, policy);
+  EXPECT_THAT(report.reason, HasSubstr("would end python, PID 200"));
+  EXPECT_EQ(report.candidates.back().reason, "PID 100 has no GPU's device file open");
+}
+
 TEST_F(TerminatorTest, AFailedPreHookChangesNothing) {
   auto policy = executing();
   policy.pre_hook = "save";

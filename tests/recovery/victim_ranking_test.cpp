@@ -110,6 +110,21 @@ TEST_F(VictimRankingTest, AJobWithAStrangerInItsGroupIsNone) {
   EXPECT_EQ(ranked.back().candidate.reason, "PID 11 of its group has not been started by gpumem run");
 }
 
+TEST_F(VictimRankingTest, AGroupWithAListedMemberThatMayNotBeEndedIsNone) {
+  policy.unit = VictimUnit::Group;
+  policy.groups = {*parse_process_pattern("command:launcher")};
+  made.facts.processes[10].info.name = "launcher";
+  made.facts.processes[30].info.group = 10;
+  made.facts.listed[2].kind = ProcessKind::Mps;
+  const auto by_mps = rank_victims(made.facts, policy);
+  EXPECT_THAT(by_mps.back().candidate.reason, HasSubstr("Multi-Process Service"));
+  EXPECT_FALSE(by_mps.back().may_be_ended());
+  made.facts.listed[2].kind = ProcessKind::Compute;
+  policy.only = policy.groups;
+  for (const auto& each : rank_victims(made.facts, policy))
+    EXPECT_FALSE(each.may_be_ended()) << "who was not asked for";
+}
+
 TEST_F(VictimRankingTest, NamesAreShownWithoutWhatATerminalActsOn) {
   made.facts.listed[1].name = "a\x1b[31m\n";
   EXPECT_EQ(rank_victims(made.facts, policy)[0].candidate.what, "a?[31m?, PID 20, of alice");

@@ -106,7 +106,8 @@ def _rebuild_mapping(batch: Mapping[Any, Any], members: dict[Any, Any]) -> Any:
 def part_of(batch: Any, start: int, stop: int, fields: bool | None = None) -> Any:
     """Elements `start` to `stop` in a batch of the same make; tensors and arrays are views where slicing makes views.
 
-    Of a mapping that cannot be changed it is a dict. What has no parts, such as a number or a text in a dictionary, goes with every part.
+    Of a mapping that cannot be changed it is a dict. What has no parts, such as a number or a text in a dictionary,
+    goes with every part.
     """
     take: Callable[[Any], Any] = lambda value: part_of(value, start, stop, False)  # noqa: E731
     if isinstance(batch, Mapping):

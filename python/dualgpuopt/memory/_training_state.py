@@ -177,7 +177,7 @@ class OptimizerState:
         for key in set(state) - set(kept):
             del state[key]
         for key, value in kept.items():
-            there = state.get(key)
+            there: Any = state.get(key)
             if isinstance(value, _KeptTensor) and getattr(there, "shape", None) == value.copy.shape:
                 there.data.copy_(value.copy)
             else:

@@ -77,6 +77,8 @@ class Termination {
   void on_opened(VictimReach reach, std::string_view problem, MonoTime now);
   void on_listed(const Reading& reading, MonoTime now);
   void on_inspected(std::string_view obstacle, MonoTime now);
+  /// Instead of the two above: whoever of it holds memory has exited.
+  void on_gone(MonoTime now);
   void on_hook_ended(std::string_view how, MonoTime now);
   void on_signalled(VictimReach reach, std::string_view problem, MonoTime now);
   void on_waited(bool exited, MonoTime now);

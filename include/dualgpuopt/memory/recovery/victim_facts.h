@@ -25,6 +25,7 @@ struct VictimFacts {
   std::vector<ProcessMemory> listed;         ///< By the driver.
   std::map<pid_t, VictimProcess> processes;  ///< Those listed, and the members of groups that may be units.
   std::map<pid_t, std::string> unreadable;   ///< Listed ones that could not be read, with the reason.
+  std::map<pid_t, std::string> off_device;   ///< Listed ones in which no GPU is seen to be open, with what is seen.
   std::map<pid_t, double> growth;            ///< Bytes a second, where it is known.
   std::optional<ProcessRights> rights;       ///< Ours; empty: not known, so nobody may be signalled.
   std::set<pid_t> family;                    ///< This process, its ancestors and all that came from it.
