@@ -214,11 +214,11 @@ TEST(MemoryMonitorRelease, ClosesTheDriverUntilTheNextStart) {
   ASSERT_TRUE(rig.monitor->release_driver());
   EXPECT_FALSE(rig.monitor->running());
   EXPECT_TRUE(rig.source->is_released());
-  const auto before = rig.monitor->snapshot()->sequence;
+  const auto released = rig.clock->now();
   rig.monitor->start();
-  ASSERT_TRUE(eventually([&] {
+  ASSERT_TRUE(eventually([&] {  // the first snapshot may still show what was read before
     const auto snapshot = rig.monitor->snapshot();
-    return snapshot->sequence > before && snapshot->devices[0].status == DeviceStatus::Ok;
+    return snapshot->devices[0].reading.time.mono > released && snapshot->devices[0].status == DeviceStatus::Ok;
   }));
   EXPECT_FALSE(rig.source->is_released());
 }
