@@ -109,7 +109,7 @@ Result<Bytes> target_of(const RecoverOptions& options, const Reading& reading) {
   const auto bytes = parse_bytes(options.target);
   if (bytes) return *bytes;
   return fail(ErrorCode::ParseFailed,
-              format_text("--target: cannot read {}: expected a percentage, as in 80%, or use, as in 12GiB",
+              format_text("--target: cannot read {}: expected a percentage from 0% to 100%, or bytes, as in 12GiB",
                           in_quotes(options.target)));
 }
 
