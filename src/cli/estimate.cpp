@@ -61,7 +61,8 @@ void add_model(CLI::App& command, const Options& options) {
   command.add_option("--hparams", options->request.hparams, "Instead: hyper-parameters as a log prints them, as JSON");
   command.add_option("--runtime", options->runtime, "llama.cpp, vllm, transformers or training")
       ->check(CLI::IsMember({"llama.cpp", "vllm", "transformers", "training"}));
-  command.add_option("-c,--context", options->request.context, "Tokens; what the model was trained for if not given");
+  command.add_option("-c,--context", options->request.context, "Tokens; what the model was trained for if not given")
+      ->check(CLI::Range(0, 1 << 30));
   command.add_option("--parallel,--batch", options->request.parallel, "Sequences side by side")
       ->check(CLI::Range(1, 65536));
   command.add_option("--flash-attn", options->flash_attention, "on or off")->check(CLI::IsMember({"on", "off"}));

@@ -15,6 +15,7 @@ constexpr std::uint32_t kMagic = 0x46554747;  // "GGUF"
 constexpr std::uint64_t kLongestName = 1U << 10;
 constexpr std::uint32_t kMostDimensions = 4;
 constexpr int kDeepestList = 2;
+constexpr std::uint64_t kMostTexts = 1U << 24;  // a large vocabulary has 2^18
 
 /// Kinds of metadata values, docs/gguf.md: gguf_metadata_value_type.
 enum class Kind : std::uint32_t { U8, I8, U16, I16, U32, I32, F32, Bool, Text, List, U64, I64, F64 };
@@ -131,6 +132,9 @@ void Parser::skip_elements(Kind kind, std::uint64_t length, int depth) {
   }
   if (kind != Kind::Text && kind != Kind::List) return bytes_.refuse("a list of a kind that is not known");
   if (kind == Kind::List && depth >= kDeepestList) return bytes_.refuse("lists within lists within lists");
+  if (length > kMostTexts) {
+    return bytes_.refuse(format_text("a list of {} texts or lists; at most {} are expected", length, kMostTexts));
+  }
   for (std::uint64_t i = 0; i < length && !bytes_.failed(); ++i) {
     if (kind == Kind::Text) {
       bytes_.skip(this->length(), "a text");

@@ -110,6 +110,9 @@ Result<ModelShape> shape_of(const GgufHeader& header) {
   shape.unloaded_layers = std::min(keys.count("nextn_predict_layers"), layers);
   const auto without_cache =
       std::min(std::max(keys.count("attention.shared_kv_layers"), shape.unloaded_layers), layers);
+  // Models that only keep a state have none.
+  const bool has_heads = std::any_of(heads.begin(), heads.end(), [](std::uint64_t each) { return each > 0; });
+  if (!has_heads && shape.state_elements == 0) (void)keys.required("attention.head_count");
   for (std::uint64_t i = 0; i < layers; ++i) {
     LayerShape layer;
     layer.heads = heads[i];

@@ -7,6 +7,7 @@
 #include "core/format.h"
 #include "models/compute_buffer.h"
 #include "models/placed_tensors.h"
+#include "models/request_text.h"
 #include "models/saturated.h"
 
 namespace dualgpuopt::memory {
@@ -149,7 +150,11 @@ class Plan {
 }  // namespace
 
 Result<void> LlamaCppOptions::validate() const {
-  if (cache.context == 0) return fail(ErrorCode::InvalidArgument, "the context must be at least one token");
+  if (auto valid = check_context(cache.context); !valid) return valid;
+  if (cache.sequences > cache.context) {
+    return fail(ErrorCode::InvalidArgument, format_text("a context of {} tokens is not one for each of {} sequences",
+                                                        cache.context, cache.sequences));
+  }
   if (cache.micro_batch == 0) return fail(ErrorCode::InvalidArgument, "the micro-batch must be at least one token");
   if (!split.empty() && split.size() != gpus) {
     return fail(ErrorCode::InvalidArgument, format_text("the split has {} shares for {} GPUs", split.size(), gpus));

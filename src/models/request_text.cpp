@@ -64,6 +64,13 @@ Result<std::vector<double>> parse_split(const std::string& text, const GpuSpec& 
   return shares;
 }
 
+Result<void> check_context(std::uint64_t context) {
+  if (context == 0) return fail(ErrorCode::InvalidArgument, "the context must be at least one token");
+  if (context <= kMostTokens) return {};
+  return fail(ErrorCode::InvalidArgument,
+              format_text("context: {} tokens; at most {} are expected", context, kMostTokens));
+}
+
 Result<TensorType> parse_cache_type(const char* option, const std::string& text) {
   if (const auto type = tensor_type(text == "fp8" ? "i8" : text)) return *type;
   return fail(

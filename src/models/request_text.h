@@ -23,6 +23,10 @@ struct GpuSpec {
 /// Shares such as "3,1"; where none are given as runtimes have them: by what is free, or equal (empty).
 [[nodiscard]] Result<std::vector<double>> parse_split(const std::string& text, const GpuSpec& gpus);
 
+/// More than any model was trained for, and so little that sums of it do not overflow.
+inline constexpr std::uint64_t kMostTokens = std::uint64_t{1} << 30;
+[[nodiscard]] Result<void> check_context(std::uint64_t context);
+
 [[nodiscard]] Result<TensorType> parse_cache_type(const char* field, const std::string& text);
 
 }  // namespace dualgpuopt::memory

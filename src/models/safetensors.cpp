@@ -9,6 +9,7 @@
 #include "core/format.h"
 #include "models/json_numbers.h"
 #include "models/safetensors_parser.h"
+#include "models/saturated.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -17,6 +18,7 @@ using Json = nlohmann::json;
 
 constexpr std::uint64_t kLongestHeader = 16U << 20;
 constexpr std::size_t kMostLayers = 4096;
+constexpr std::string_view kIndex = "model.safetensors.index.json";
 
 /// The bytes between two offsets that lie within the data; empty where they do not.
 std::optional<Bytes> size_of(const Json& entry, std::uint64_t data) {
@@ -30,8 +32,27 @@ std::optional<Bytes> size_of(const Json& entry, std::uint64_t data) {
   return begin <= end && end <= data ? std::optional(end - begin) : std::nullopt;
 }
 
+/// How many elements its shape has; empty where it is no list of whole numbers. More than 2^64 - 1 count as that.
+std::optional<std::uint64_t> elements_of(const Json& entry) {
+  if (!entry.contains("shape") || !entry.at("shape").is_array()) return std::nullopt;
+  double elements = 1;
+  for (const auto& length : entry.at("shape")) {
+    if (!length.is_number_unsigned()) return std::nullopt;
+    elements *= static_cast<double>(length.get<std::uint64_t>());
+  }
+  return saturated(elements);
+}
+
 std::string type_of(const Json& entry) {
   return entry.contains("dtype") && entry.at("dtype").is_string() ? entry.at("dtype").get<std::string>() : "";
+}
+
+/// Bytes of a number; 0 for types that quantised weights are packed into.
+double number_size(std::string_view type) {
+  if (type == "F64") return 8;
+  if (type == "F32") return 4;
+  if (type == "F16" || type == "BF16") return 2;
+  return type.starts_with("F8") ? 1 : 0;
 }
 
 Result<std::vector<SafetensorsTensor>> parse_table(const std::string& text, std::uint64_t data) {
@@ -45,7 +66,17 @@ Result<std::vector<SafetensorsTensor>> parse_table(const std::string& text, std:
     if (!size)
       return fail(ErrorCode::ParseFailed,
                   format_text("tensor {} has no offsets that lie within the file's {} bytes of data", name, data));
-    tensors.push_back({name, type_of(entry), *size});
+    const auto elements = elements_of(entry);
+    if (!elements) return fail(ErrorCode::ParseFailed, format_text("tensor {} has no shape of whole numbers", name));
+    auto type = type_of(entry);
+    const double wanted = number_size(type) * static_cast<double>(*elements);
+    if (number_size(type) > 0 && wanted != static_cast<double>(*size)) {
+      return fail(
+          ErrorCode::ParseFailed,
+          format_text("tensor {} has {} elements of {}, which are {:.0f} bytes, and its offsets are {} bytes apart",
+                      name, *elements, type, wanted, *size));
+    }
+    tensors.push_back({name, std::move(type), *size});
   }
   return tensors;
 }
@@ -68,14 +99,6 @@ bool is_embedding(std::string_view name) {
          name.ends_with("word_embeddings.weight");
 }
 
-/// Bytes of a number; 0 for types that quantised weights are packed into.
-double number_size(std::string_view type) {
-  if (type == "F64") return 8;
-  if (type == "F32") return 4;
-  if (type == "F16" || type == "BF16") return 2;
-  return type.starts_with("F8") ? 1 : 0;
-}
-
 double parameters_of(const std::vector<SafetensorsTensor>& tensors) {
   double parameters = 0;
   for (const auto& tensor : tensors) {
@@ -84,6 +107,26 @@ double parameters_of(const std::vector<SafetensorsTensor>& tensors) {
     parameters += static_cast<double>(tensor.bytes) / size;
   }
   return parameters;
+}
+
+/// Whether all files are there that the index of a split model names.
+Result<void> check_index(const std::filesystem::path& folder) {
+  const auto path = folder / kIndex;
+  std::error_code code;
+  if (!std::filesystem::exists(path, code)) return {};
+  const auto text = read_json_file(path);
+  if (!text) return fail(text.error());
+  const auto index = parse_json(*text);
+  if (!index.is_object() || !index.contains("weight_map") || !index.at("weight_map").is_object()) {
+    return fail(ErrorCode::ParseFailed, format_text("{}: it has no object \"weight_map\"", path.string()));
+  }
+  for (const auto& [tensor, part] : index.at("weight_map").items()) {
+    if (part.is_string() && std::filesystem::exists(folder / part.get<std::string>(), code)) continue;
+    return fail(ErrorCode::NotFound,
+                format_text("{}: {}, which has tensor {} by the model's index, is not there: download the rest of it",
+                            folder.string(), part.dump(), tensor));
+  }
+  return {};
 }
 
 }  // namespace
@@ -110,6 +153,7 @@ Result<std::vector<SafetensorsTensor>> read_safetensors_model(const std::filesys
     if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
   }
   if (files.empty()) return fail(ErrorCode::NotFound, path.string() + ": there is no *.safetensors in this folder");
+  if (auto whole = check_index(path); !whole) return fail(std::move(whole.error()));
   std::sort(files.begin(), files.end());
   std::vector<SafetensorsTensor> all;
   for (const auto& file : files) {

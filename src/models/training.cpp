@@ -5,6 +5,7 @@
 #include "core/format.h"
 #include "models/largest.h"
 #include "models/layer_matrices.h"
+#include "models/request_text.h"
 #include "models/saturated.h"
 #include "models/torch_memory.h"
 
@@ -230,7 +231,7 @@ const char* to_string(TrainingPhase phase) {
 }
 
 Result<void> TrainingOptions::validate() const {
-  if (context == 0) return fail(ErrorCode::InvalidArgument, "the context must be at least one token");
+  if (auto valid = check_context(context); !valid) return valid;
   if (batch == 0) return fail(ErrorCode::InvalidArgument, "the batch must be at least one sequence");
   if (gpus == 0) return fail(ErrorCode::InvalidArgument, "training is estimated for one GPU or more, not for none");
   return {};

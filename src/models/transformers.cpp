@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "models/request_text.h"
 #include "models/saturated.h"
 #include "models/torch_memory.h"
 
@@ -60,7 +61,7 @@ LlamaCppOptions placement(const TransformersOptions& options) {
 }  // namespace
 
 Result<void> TransformersOptions::validate() const {
-  if (context == 0) return fail(ErrorCode::InvalidArgument, "the context must be at least one token");
+  if (auto valid = check_context(context); !valid) return valid;
   if (batch == 0) return fail(ErrorCode::InvalidArgument, "the batch must be at least one sequence");
   auto placed = placement(*this);
   placed.cache.context = context;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/format.h"
+#include "models/request_text.h"
 #include "models/saturated.h"
 
 namespace dualgpuopt::memory {
@@ -65,8 +66,9 @@ Result<void> VllmOptions::validate() const {
     return fail(ErrorCode::InvalidArgument,
                 format_text("the utilization is {}: expected more than 0 and at most 1", utilization));
   }
-  if (parallel == 0 || context == 0 || batched_tokens == 0 || sequences == 0) {
-    return fail(ErrorCode::InvalidArgument, "GPUs, context, batched tokens and sequences must be at least 1");
+  if (auto valid = check_context(context); !valid) return valid;
+  if (parallel == 0 || batched_tokens == 0 || sequences == 0) {
+    return fail(ErrorCode::InvalidArgument, "GPUs, batched tokens and sequences must be at least 1");
   }
   return {};
 }

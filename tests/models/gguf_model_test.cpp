@@ -46,6 +46,13 @@ TEST(GgufShape, TakesOneNumberForEachLayer) {
               HasSubstr("the key x.feed_forward_length has 1 numbers for 2 layers"));
 }
 
+TEST(GgufShape, HasHeads) {
+  GgufWriter writer;
+  writer.text("general.architecture", "x").number("x.block_count", 2).number("x.embedding_length", 64);
+  EXPECT_THAT(shape_in(writer).error().describe(), HasSubstr("the key x.attention.head_count is missing"));
+  EXPECT_FALSE(shape_in(writer.number("x.attention.head_count", 0)));
+}
+
 TEST(GgufShape, KnowsWindowsAndTheirPattern) {
   auto by_custom = llama();
   by_custom.text("general.architecture", "gemma2")

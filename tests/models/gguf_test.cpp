@@ -74,7 +74,9 @@ TEST(Gguf, ReservesNothingForWhatIsOnlyClaimed) {
   many_tensors.extra_tensors = 1'000'000;
   EXPECT_THAT(refusal(many_tensors), HasSubstr("1000000 tensors; at most 65536 are expected"));
   EXPECT_THAT(refusal(GgufWriter().empty_list("l", GgufWriter::U64, 1ULL << 61)), HasSubstr("the file is shorter"));
-  EXPECT_THAT(refusal(GgufWriter().empty_list("l", GgufWriter::Text, 1ULL << 61)), HasSubstr("the file ends within"));
+  EXPECT_THAT(refusal(GgufWriter().empty_list("l", GgufWriter::Text, 1ULL << 61)),
+              HasSubstr("texts or lists; at most 16777216 are expected"));
+  EXPECT_THAT(refusal(GgufWriter().empty_list("l", GgufWriter::Text, 1ULL << 20)), HasSubstr("the file ends within"));
 }
 
 TEST(Gguf, RefusesListsWithinListsWithinLists) {

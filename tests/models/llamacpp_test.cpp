@@ -162,5 +162,14 @@ TEST(LlamaCppOptions, AreChecked) {
   EXPECT_THAT(refusal(options), HasSubstr("micro-batch"));
 }
 
+TEST(LlamaCppOptions, HaveATokenForEachSequence) {
+  LlamaCppOptions options;
+  options.cache.context = 8192;
+  options.cache.sequences = 8193;
+  EXPECT_FALSE(options.validate());
+  options.cache.sequences = 8192;
+  EXPECT_TRUE(options.validate());
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

@@ -5,6 +5,13 @@
 namespace dualgpuopt::memory {
 namespace {
 
+TEST(RequestText, AContextIsOfAFewTokensAtLeastAndOfAThousandMillionAtMost) {
+  EXPECT_TRUE(check_context(1));
+  EXPECT_TRUE(check_context(kMostTokens));
+  EXPECT_FALSE(check_context(0));
+  EXPECT_FALSE(check_context(static_cast<std::uint64_t>(-5)));
+}
+
 TEST(RequestText, GpusAreACountOrWhatIsFree) {
   EXPECT_EQ(parse_gpus("2")->count, 2U);
   EXPECT_TRUE(parse_gpus("2")->free.empty());

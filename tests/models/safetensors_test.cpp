@@ -48,6 +48,10 @@ TEST(Safetensors, AreRefusedWhereTheHeaderLies) {
   EXPECT_THAT(refusal(R"({"a":{"data_offsets":[-1,4]}})"), HasSubstr("tensor a"));
   EXPECT_THAT(refusal(R"({"a":7})"), HasSubstr("tensor a"));
   EXPECT_THAT(refusal(std::string(100000, '[')), HasSubstr("this is no safetensors file"));
+  EXPECT_THAT(refusal(R"({"a":{"dtype":"F16","shape":[-4,4],"data_offsets":[0,32]}})"), HasSubstr("no shape"));
+  EXPECT_THAT(refusal(R"({"a":{"dtype":"F16","shape":[4.5],"data_offsets":[0,9]}})"), HasSubstr("no shape"));
+  EXPECT_THAT(refusal(R"({"a":{"dtype":"BF16","shape":[4096,4096],"data_offsets":[0,2]}})"),
+              HasSubstr("tensor a has 16777216 elements of BF16, which are 33554432 bytes, and its offsets are 2"));
 }
 
 TEST(Safetensors, ReserveNothingForALengthThatIsOnlyClaimed) {
@@ -61,12 +65,27 @@ TEST(Safetensors, ReserveNothingForALengthThatIsOnlyClaimed) {
 TEST(Safetensors, OfAFolderAreJoined) {
   const TemporaryFile first("model-00001-of-00002.safetensors");
   EXPECT_EQ(read_safetensors_model(first.folder()).error().code(), ErrorCode::NotFound);
-  write(first.path(), R"({"a":{"data_offsets":[0,10]}})", 10);
-  write(first.folder() / "model-00002-of-00002.safetensors", R"({"b":{"data_offsets":[0,20]}})", 20);
+  write(first.path(), R"({"a":{"dtype":"I8","shape":[10],"data_offsets":[0,10]}})", 10);
+  write(first.folder() / "model-00002-of-00002.safetensors",
+        R"({"b":{"dtype":"F16","shape":[2,5],"data_offsets":[0,20]}})", 20);
   std::ofstream(first.folder() / "notes.txt") << "nothing";
   const auto tensors = read_safetensors_model(first.folder());
   ASSERT_TRUE(tensors);
   EXPECT_EQ(tensors->size(), 2U);
+}
+
+TEST(Safetensors, OfAFolderAreAllThatItsIndexNames) {
+  const TemporaryFile first("model-00001-of-00002.safetensors");
+  write(first.path(), R"({"a":{"dtype":"I8","shape":[10],"data_offsets":[0,10]}})", 10);
+  const auto index = first.folder() / "model.safetensors.index.json";
+  std::ofstream(index)
+      << R"({"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors"}})";
+  EXPECT_THAT(read_safetensors_model(first.folder()).error().describe(),
+              HasSubstr("model-00002-of-00002.safetensors\", which has tensor b by the model's index, is not there"));
+  std::ofstream(index) << R"({"weight_map":{"a":"model-00001-of-00002.safetensors"}})";
+  EXPECT_TRUE(read_safetensors_model(first.folder()));
+  std::ofstream(index) << "{";
+  EXPECT_THAT(read_safetensors_model(first.folder()).error().describe(), HasSubstr("weight_map"));
 }
 
 TEST(SafetensorsWeights, AreSortedByTheNamesOfTransformers) {

@@ -66,6 +66,20 @@ def test_the_hook_speaks_after_the_traceback_and_keeps_the_exit_code() -> None:
     assert explanation.startswith("PyTorch asked for 2.5 GiB on GPU 1")
 
 
+@pytest.mark.parametrize("raised", ["raise ValueError('wrapped') from error", "raise ValueError('wrapped')"])
+def test_the_hook_explains_what_another_error_was_raised_for(raised: str) -> None:
+    program = f"""
+from dualgpuopt.memory.oom import install_oom_hook
+install_oom_hook()
+try:
+    raise RuntimeError({CUDA_OOM!r})
+except RuntimeError as error:
+    {raised}
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert "gpumem: PyTorch asked for 2.5 GiB on GPU 1" in ended.stderr
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_the_hook_hears_threads_and_can_be_removed(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:

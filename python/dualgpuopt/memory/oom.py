@@ -214,8 +214,22 @@ def _observe_torch(monitor: MemoryMonitor | None) -> None:
     attach(observe)
 
 
+def _first_oom(error: BaseException) -> BaseException:
+    """Of an error and those that it was raised from, or while they were handled: what ran out of memory."""
+    seen: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in seen:
+        if is_out_of_memory(at, host=True):
+            return at
+        seen.append(at)
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+    return error
+
+
 def install_oom_hook(monitor: MemoryMonitor | None = None) -> Callable[[], None]:
     """Explains out-of-memory errors that end the program or a thread, after the traceback, on standard error.
+
+    Also those that another error was raised from, which ends it.
 
     Where `torch` is imported already, its own errors are told of at the moment they happen too, also if they are caught
     later; PyTorch knows no way to end that.
@@ -234,12 +248,12 @@ def install_oom_hook(monitor: MemoryMonitor | None = None) -> Callable[[], None]
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         former(kind, error, trace)
-        report_oom(error, monitor)
+        report_oom(_first_oom(error), monitor)
 
     def hook_in_threads(arguments: threading.ExceptHookArgs) -> None:
         former_in_threads(arguments)
         if arguments.exc_value is not None:
-            report_oom(arguments.exc_value, monitor)
+            report_oom(_first_oom(arguments.exc_value), monitor)
 
     def remove() -> None:
         if sys.excepthook is hook:
