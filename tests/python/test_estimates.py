@@ -44,6 +44,11 @@ def test_is_what_llama_cpp_prints(hparams: Path) -> None:
 
 def test_says_whether_it_fits(hparams: Path) -> None:
     assert estimate(hparams=hparams, gpus=[8 * GIB]).fits
+    assert estimate(hparams=hparams, gpus="8GiB,8GiB", split="3,1") == estimate(
+        hparams=hparams, gpus=[8 * GIB] * 2, split=[3, 1]
+    )
+    with pytest.raises(TypeError, match=r"gpus: '24GiB' is no number of bytes that are free; expected whole numbers"):
+        estimate(hparams=hparams, gpus=["24GiB"])  # type: ignore[list-item]
     tight = estimate(hparams=hparams, gpus=[4 * GIB, 2 * GIB], context=32768)
     assert tight.fits is False
     assert any(tight.missing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Union
@@ -270,8 +271,8 @@ def estimate(
     ubatch: int = 512,
     kv_type_k: str = "f16",
     kv_type_v: str = "f16",
-    gpus: int | Sequence[int] | Snapshot = 1,
-    split: Sequence[float] | None = None,
+    gpus: int | str | Sequence[int] | Snapshot = 1,
+    split: str | Sequence[float] | None = None,
     split_rows: bool = False,
     main_gpu: int = 0,
     gpu_layers: int | None = None,
@@ -309,8 +310,9 @@ def estimate(
         ubatch: Tokens computed at once.
         kv_type_k: Number format of the keys, as in "q8_0"; vLLM's cache has it too.
         kv_type_v: Number format of the values.
-        gpus: How many, or the bytes that are free on each, or a monitor's snapshot for what is free in it.
-        split: Each GPU's share; by what is free if left out.
+        gpus: How many, or the bytes that are free on each, as numbers or as in "24GiB,16GiB", or a monitor's snapshot
+            for what is free in it.
+        split: Each GPU's share, as numbers or as in "3,1"; by what is free if left out.
         split_rows: Matrices are cut over all GPUs instead of layers dealt out.
         main_gpu: The GPU of the cache where rows are split.
         gpu_layers: So many layers on the GPUs, the output being one; None: all.
@@ -428,10 +430,18 @@ def _free_in(snapshot: Snapshot) -> list[int]:
     return free
 
 
-def _sizes(gpus: int | Sequence[int] | Snapshot) -> str:
-    if isinstance(gpus, int):
+def _bytes_free(size: Any) -> str:
+    try:
+        return f"{operator.index(size)}B"
+    except TypeError:
+        expected = 'whole numbers as in [24 << 30], or one text as in "24GiB,16GiB"'
+        raise TypeError(f"gpus: {size!r} is no number of bytes that are free; expected {expected}") from None
+
+
+def _sizes(gpus: int | str | Sequence[int] | Snapshot) -> str:
+    if isinstance(gpus, (int, str)):
         return str(gpus)
-    return ",".join(f"{size}B" for size in (_free_in(gpus) if isinstance(gpus, Snapshot) else gpus))
+    return ",".join(_bytes_free(size) for size in (_free_in(gpus) if isinstance(gpus, Snapshot) else gpus))
 
 
 def estimate_request(given: dict[str, Any]) -> _core.EstimateRequest:
@@ -441,7 +451,7 @@ def estimate_request(given: dict[str, Any]) -> _core.EstimateRequest:
     request.model = os.fspath(given["model"]) if given["model"] is not None else ""
     request.hparams = os.fspath(given["hparams"]) if given["hparams"] is not None else ""
     request.gpus = _sizes(given["gpus"])
-    request.split = ",".join(repr(float(share)) for share in split or ())
+    request.split = split if isinstance(split, str) else ",".join(repr(float(share)) for share in split or ())
     overrides = given["override_tensor"]
     _set(request, "override_tensor", "override_tensor", [overrides] if isinstance(overrides, str) else overrides or [])
     for keyword, field in _FIELDS.items():
