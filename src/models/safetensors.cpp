@@ -32,7 +32,7 @@ std::optional<Bytes> size_of(const Json& entry, std::uint64_t data) {
   return begin <= end && end <= data ? std::optional(end - begin) : std::nullopt;
 }
 
-/// How many elements its shape has; empty where it is no list of whole numbers. More than 2^64 - 1 count as that.
+/// How many elements its shape has, at most so many as `saturated` gives; empty where it is no list of whole numbers.
 std::optional<std::uint64_t> elements_of(const Json& entry) {
   if (!entry.contains("shape") || !entry.at("shape").is_array()) return std::nullopt;
   double elements = 1;
