@@ -173,7 +173,7 @@ Result<VllmEstimate> estimate_vllm(const EstimateRequest& given) {
 }
 
 Bytes VllmEstimate::missing() const {
-  const auto wanted = need.weights + need.activations + need.outside + options.context * need.bytes_per_token;
+  const auto wanted = need.weights + need.activations + need.outside + need.cache_for(options.context);
   return wanted > need.budget ? wanted - need.budget : 0;
 }
 

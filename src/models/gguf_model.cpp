@@ -5,6 +5,7 @@
 
 #include "core/format.h"
 #include "dualgpuopt/memory/models/model_source.h"
+#include "models/architectures.h"
 #include "models/shape_defaults.h"
 
 namespace dualgpuopt::memory {
@@ -21,8 +22,17 @@ class Keys {
   }
   [[nodiscard]] std::uint64_t required(std::string_view key) {
     const auto value = count(key);
-    if (value == 0) refuse(key, "is missing");
-    return value;
+    if (value > 0) return value;
+    const bool is_there = header_.metadata.contains(prefix_ + std::string(key));
+    refuse(key, is_there ? "is no number of at least 1" : "is missing");
+    return 0;
+  }
+  [[nodiscard]] std::uint64_t layers() {
+    constexpr std::uint64_t most = 4096;
+    const auto count = required("block_count");
+    if (count <= most) return count;
+    refuse("block_count", format_text("is {}: expected at most {}", count, most));
+    return 0;
   }
   /// One number for all layers, or a list with one for each.
   [[nodiscard]] std::vector<std::uint64_t> by_layer(std::string_view key, std::uint64_t layers,
@@ -83,8 +93,7 @@ Result<ModelShape> shape_of(const GgufHeader& header) {
   if (shape.architecture.empty()) return fail(ErrorCode::ParseFailed, "the key general.architecture is missing");
   shape.name = header.text("general.name").value_or("");
   Keys keys(header, shape.architecture);
-  constexpr std::uint64_t most_layers = 4096;
-  const auto layers = std::min(keys.required("block_count"), most_layers);
+  const auto layers = keys.layers();
   shape.embedding = keys.required("embedding_length");
   shape.context = keys.count("context_length");
   shape.vocabulary = vocabulary_of(header, keys);
@@ -94,8 +103,8 @@ Result<ModelShape> shape_of(const GgufHeader& header) {
                   keys.count("rope.dimension_count"), keys.count("attention.key_length_mla") == 0};
   if (shape.latent.rank == 0) shape.latent = {};
   shape.window = keys.count("attention.sliding_window");
-  shape.state_elements = state_elements({keys.count("ssm.conv_kernel"), keys.count("ssm.inner_size"),
-                                         keys.count("ssm.state_size"), keys.count("ssm.group_count")});
+  shape.state = {keys.count("ssm.conv_kernel"), keys.count("ssm.inner_size"), keys.count("ssm.state_size"),
+                 keys.count("ssm.group_count"), keys.count("ssm.time_step_rank")};
 
   const auto heads = keys.by_layer("attention.head_count", layers, 0);
   const auto kv_heads = keys.by_layer("attention.head_count_kv", layers, 0);
@@ -112,7 +121,7 @@ Result<ModelShape> shape_of(const GgufHeader& header) {
       std::min(std::max(keys.count("attention.shared_kv_layers"), shape.unloaded_layers), layers);
   // Models that only keep a state have none.
   const bool has_heads = std::any_of(heads.begin(), heads.end(), [](std::uint64_t each) { return each > 0; });
-  if (!has_heads && shape.state_elements == 0) (void)keys.required("attention.head_count");
+  if (!has_heads && shape.state.elements() == 0) (void)keys.required("attention.head_count");
   for (std::uint64_t i = 0; i < layers; ++i) {
     LayerShape layer;
     layer.heads = heads[i];
@@ -129,7 +138,7 @@ Result<ModelShape> shape_of(const GgufHeader& header) {
     layer.feed_forward = shape.experts.count > 0 && i >= dense_lead ? 0 : feed_forward[i];
     layer.cache = has_pattern && shape.window > 0 ? (pattern[i] != 0 ? LayerCache::Window : LayerCache::Full)
                                                   : customary_cache(shape.architecture, i, shape.window);
-    const bool is_state = interval > 0 ? (i + 1) % interval != 0 : shape.state_elements > 0 && !with_keys.contains(i);
+    const bool is_state = interval > 0 ? (i + 1) % interval != 0 : shape.state.elements() > 0 && !with_keys.contains(i);
     if (is_state) layer.cache = LayerCache::State;
     if (layer.cache != LayerCache::State && layer.kv_heads == 0) layer.cache = LayerCache::None;
     if (i + without_cache >= layers) layer.cache = LayerCache::None;
@@ -153,7 +162,9 @@ Result<Model> load_gguf_model(const std::filesystem::path& file) {
   if (!shape) return fail(std::move(shape.error()).with_context(file.string()));
   auto weights = fitted(weights_of(*header), shape->layers.size());
   auto tensors = tensors_of(*header, shape->layers.size());
-  return Model{*std::move(shape), std::move(weights), std::move(tensors)};
+  std::vector<std::string> notes;
+  if (!is_known_architecture(shape->architecture)) notes.push_back(unknown_architecture_note(shape->architecture));
+  return Model{*std::move(shape), std::move(weights), std::move(tensors), std::move(notes)};
 }
 
 }  // namespace dualgpuopt::memory

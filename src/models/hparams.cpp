@@ -5,6 +5,7 @@
 
 #include "core/format.h"
 #include "dualgpuopt/memory/models/model_source.h"
+#include "models/architectures.h"
 #include "models/json_numbers.h"
 #include "models/saturated.h"
 #include "models/shape_defaults.h"
@@ -14,7 +15,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::uint64_t kMostLayers = 4096;
 constexpr double kMostElements = 1e12;
 
 /// The number at the beginning of "4.58 GiB (4.89 BPW)" and the word after it.
@@ -111,7 +111,7 @@ ModelShape read_shape(const Json& document, JsonNumbers& numbers) {
   shape.embedding = numbers.required("n_embd");
   shape.vocabulary = numbers.count("n_vocab");
   shape.context = numbers.count("n_ctx_train");
-  const auto layers = std::min(numbers.required("n_layer"), kMostLayers);
+  const auto layers = numbers.layers({"n_layer"});
   shape.window = numbers.has("n_swa") ? numbers.count("n_swa") : customary_window(shape.architecture, layers);
   shape.experts = {numbers.count("n_expert"), numbers.count("n_expert_used"), numbers.count("n_ff_exp"), 0};
   shape.experts.shared_feed_forward = shared_width(shape, numbers);
@@ -130,10 +130,10 @@ ModelShape read_shape(const Json& document, JsonNumbers& numbers) {
     if (i >= with_cache || i + shape.unloaded_layers >= layers) layer.cache = LayerCache::None;
     shape.layers.push_back(layer);
   }
-  set_state(shape,
-            {numbers.count("ssm_d_conv"), numbers.count("ssm_d_inner"), numbers.count("ssm_d_state"),
-             numbers.count("ssm_n_group")},
-            heads_width(shape));
+  const StateShape told{numbers.count("ssm_d_conv"), numbers.count("ssm_d_inner"), numbers.count("ssm_d_state"),
+                        numbers.count("ssm_n_group"), numbers.count("ssm_dt_rank")};
+  shape.state = completed_state(shape.architecture, told, heads_width(shape));
+  shape.gated_queries = customary_attention_interval(shape.architecture) > 0;
   return shape;
 }
 
@@ -161,8 +161,9 @@ void complete_experts(ModelShape& shape, std::uint64_t dense, std::optional<doub
 }  // namespace
 
 Result<Model> parse_hparams(std::string_view json) {
-  const auto document = parse_json(json);
-  if (!document.is_object()) return fail(ErrorCode::ParseFailed, "this is not a JSON object");
+  const auto parsed = parse_json_object(json);
+  if (!parsed) return fail(parsed.error());
+  const auto& document = *parsed;
   const auto& inner =
       document.contains("hparams") && document.at("hparams").is_object() ? document.at("hparams") : document;
   JsonNumbers numbers(inner);
@@ -173,7 +174,9 @@ Result<Model> parse_hparams(std::string_view json) {
                                     parameters(text_at(document, "model_params"))});
   if (!weights) return fail(std::move(weights.error()));
   auto tensors = tensors_of(shape, *weights, text_at(document, "file_type"));
-  return Model{std::move(shape), *std::move(weights), std::move(tensors)};
+  std::vector<std::string> notes;
+  if (!is_known_architecture(shape.architecture)) notes.push_back(unknown_architecture_note(shape.architecture));
+  return Model{std::move(shape), *std::move(weights), std::move(tensors), std::move(notes)};
 }
 
 Result<Model> load_hparams(const std::filesystem::path& file) {

@@ -10,11 +10,12 @@ namespace dualgpuopt::memory {
 namespace {
 
 constexpr double kMost = 1e12;
+constexpr std::uint64_t kMostLayers = 4096;
 constexpr int kDeepest = 64;
 constexpr std::uint64_t kLargestFile = 16U << 20;
 
-/// Brackets that are open at once, not counting those within strings.
-bool is_too_deep(std::string_view text) {
+/// Where brackets are nested too deeply, not counting those within strings.
+std::optional<std::size_t> too_deep_at(std::string_view text) {
   int depth = 0;
   bool is_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -24,9 +25,25 @@ bool is_too_deep(std::string_view text) {
     if (is_string) continue;
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') --depth;
-    if (depth > kDeepest) return true;
+    if (depth > kDeepest) return i;
   }
-  return false;
+  return std::nullopt;
+}
+
+std::string place_of(std::string_view text, std::size_t at) {
+  const auto before = text.substr(0, at);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const auto last = before.rfind('\n');
+  const auto column = last == std::string_view::npos ? at + 1 : at - last;
+  return format_text("line {}, column {}", line, column);
+}
+
+/// What was wrong and what was expected, of the parser's own words: "… - invalid literal; last read: '…'; expected …".
+std::string reason_of(std::string words) {
+  if (const auto dash = words.find(" - "); dash != std::string::npos) words.erase(0, dash + 3);
+  const auto expected = words.rfind("; expected ");
+  const auto reason = words.substr(0, words.find(';'));
+  return expected == std::string::npos ? reason : reason + words.substr(expected);
 }
 
 }  // namespace
@@ -59,6 +76,19 @@ std::uint64_t JsonNumbers::at_layer(const char* key, std::uint64_t layer, std::u
   return otherwise;
 }
 
+std::uint64_t JsonNumbers::layers(std::initializer_list<const char*> keys) {
+  const auto count = required(keys);
+  if (count >= 1 && count <= kMostLayers) return count;
+  refuse(*keys.begin(), format_text("is {}: expected 1 to {} layers", count, kMostLayers));
+  return 0;
+}
+
+bool JsonNumbers::lists(const char* key, std::uint64_t number) const {
+  if (!has(key) || !object_.at(key).is_array()) return false;
+  const auto& list = object_.at(key);
+  return std::find(list.begin(), list.end(), nlohmann::json(number)) != list.end();
+}
+
 std::uint64_t JsonNumbers::whole(const char* key, const nlohmann::json& value) {
   const double number = value.is_number() ? value.get<double>() : -1;
   if (number >= 0 && number <= kMost && number == std::floor(number)) return static_cast<std::uint64_t>(number);
@@ -71,13 +101,36 @@ void JsonNumbers::refuse(const char* key, const std::string& why) {
   if (error_.empty()) error_ = format_text("the key \"{}\" {}", key, why);
 }
 
-nlohmann::json parse_json(std::string_view text) {
-  if (is_too_deep(text)) return nlohmann::json(nlohmann::json::value_t::discarded);
-  return nlohmann::json::parse(text, nullptr, false);
+Result<nlohmann::json> parse_json_object(std::string_view text) {
+  if (const auto at = too_deep_at(text)) {
+    return fail(ErrorCode::ParseFailed,
+                format_text("{}: nested more than {} levels deep", place_of(text, *at), kDeepest));
+  }
+  try {
+    auto value = nlohmann::json::parse(text);
+    if (value.is_object()) return value;
+    return fail(ErrorCode::ParseFailed, format_text("this is not a JSON object but of type {}", value.type_name()));
+  } catch (const nlohmann::json::parse_error& error) {
+    const auto at = error.byte > 0 ? error.byte - 1 : 0;
+    return fail(ErrorCode::ParseFailed,
+                format_text("this is not JSON: {}: {}", place_of(text, at), reason_of(error.what())));
+  } catch (const nlohmann::json::out_of_range&) {
+    return fail(ErrorCode::ParseFailed, "this JSON has a number that is too large");
+  }
 }
 
 std::string text_at(const nlohmann::json& object, const char* key) {
   return object.contains(key) && object.at(key).is_string() ? object.at(key).get<std::string>() : "";
+}
+
+std::string text_at(const nlohmann::json& object, const char* key, std::size_t place) {
+  if (!object.contains(key) || !object.at(key).is_array() || place >= object.at(key).size()) return "";
+  const auto& value = object.at(key).at(place);
+  return value.is_string() ? value.get<std::string>() : "";
+}
+
+bool is_set(const nlohmann::json& object, const char* key) {
+  return object.contains(key) && object.at(key) == nlohmann::json(true);
 }
 
 Result<std::string> read_json_file(const std::filesystem::path& file) {

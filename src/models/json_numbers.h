@@ -25,8 +25,13 @@ class JsonNumbers {
   [[nodiscard]] std::uint64_t required(std::initializer_list<const char*> keys);
   /// Likewise, where it may be missing.
   [[nodiscard]] std::uint64_t first_of(std::initializer_list<const char*> keys, std::uint64_t otherwise = 0);
+  /// Whether the list under a key has the number.
+  [[nodiscard]] bool lists(const char* key, std::uint64_t number) const;
   /// One number for all layers, or a list with one for each.
   [[nodiscard]] std::uint64_t at_layer(const char* key, std::uint64_t layer, std::uint64_t otherwise = 0);
+
+  /// So many layers at least one, and no more than any model has: each takes room.
+  [[nodiscard]] std::uint64_t layers(std::initializer_list<const char*> keys);
 
   /// "the key \"n_embd\" is missing"; empty while nothing is wrong.
   [[nodiscard]] const std::string& error() const { return error_; }
@@ -39,12 +44,17 @@ class JsonNumbers {
   std::string error_;
 };
 
-/// The value of a JSON text; discarded (is_object() is false) where the text is none, or nested deeper than any
+/// The object that a JSON text is. Error: ParseFailed with line and column, also for a text nested deeper than any
 /// description of a model: a hostile text must not take a hundred times its size in memory.
-[[nodiscard]] nlohmann::json parse_json(std::string_view text);
+[[nodiscard]] Result<nlohmann::json> parse_json_object(std::string_view text);
 
 /// The text under a key; empty where there is none.
 [[nodiscard]] std::string text_at(const nlohmann::json& object, const char* key);
+
+/// The text at a place of the list under a key; empty where there is none.
+[[nodiscard]] std::string text_at(const nlohmann::json& object, const char* key, std::size_t place);
+/// Whether the value under a key is true.
+[[nodiscard]] bool is_set(const nlohmann::json& object, const char* key);
 
 /// The bytes of a file of at most 16 MiB. Errors: NotFound, Io; they do not name the file.
 [[nodiscard]] Result<std::string> read_json_file(const std::filesystem::path& file);

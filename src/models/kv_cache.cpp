@@ -44,7 +44,7 @@ std::vector<LayerCacheSize> kv_cache(const ModelShape& shape, const KvCacheOptio
   for (const auto& layer : shape.layers) {
     LayerCacheSize size;
     if (layer.cache == LayerCache::State) {
-      size.state = shape.state_elements * kStateElementBytes * std::max<std::uint64_t>(options.sequences, 1);
+      size.state = shape.state.elements() * kStateElementBytes * std::max<std::uint64_t>(options.sequences, 1);
     } else if (layer.cache != LayerCache::None) {
       const auto cells = cache_cells(layer.cache, shape.window, options);
       const auto cell = cell_of(shape, layer, options.latent);

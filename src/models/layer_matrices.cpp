@@ -37,15 +37,23 @@ void add_plain_attention(Matrices& matrices, const ModelShape& shape, const Laye
   matrices.push_back({"attn_v", TensorRole::Value, shape.embedding, values});
 }
 
-/// Queries, keys and values in one matrix, a gate, and the way back (qwen35.cpp and its likes in llama.cpp).
+/// Gated delta nets and Mamba 2 have queries, keys and values in one matrix, a gate, and the way back (qwen35.cpp and
+/// its likes in llama.cpp); Mamba 1 makes keys, queries and the time step of the inner width (mamba-base.cpp).
 void add_state(Matrices& matrices, const ModelShape& shape) {
-  matrices.push_back({"attn_qkv", TensorRole::Fused, shape.embedding, shape.state_keys + shape.state_inner});
-  matrices.push_back({"attn_gate", TensorRole::Query, shape.embedding, shape.state_inner});
-  matrices.push_back({"ssm_out", TensorRole::Query, shape.state_inner, shape.embedding});
+  const auto& state = shape.state;
+  const bool is_first_mamba = state.groups == 0 && state.rank > 0;
+  matrices.push_back({"attn_qkv", TensorRole::Fused, shape.embedding, state.inner + 2 * state.groups * state.state});
+  matrices.push_back({"attn_gate", TensorRole::Query, shape.embedding, state.inner});
+  if (is_first_mamba) {
+    matrices.push_back({"ssm_x", TensorRole::Query, state.inner, state.rank + 2 * state.state});
+    matrices.push_back({"ssm_dt", TensorRole::Query, state.rank, state.inner});
+  }
+  matrices.push_back({"ssm_out", TensorRole::Query, state.inner, shape.embedding});
 }
 
 void add_attention(Matrices& matrices, const ModelShape& shape, const LayerShape& layer) {
-  if (layer.cache == LayerCache::State && shape.state_inner > 0) return add_state(matrices, shape);
+  if (layer.cache == LayerCache::State && shape.state.inner > 0) return add_state(matrices, shape);
+  if (layer.heads == 0) return;
   if (shape.latent.rank > 0) {
     add_latent_attention(matrices, shape, layer);
   } else {

@@ -83,12 +83,14 @@ FitLimits limits(const Model& model, const TrainingOptions& options, Bytes avail
 
 FitLimits limits(const VllmNeed& need, const VllmOptions& options) {
   FitLimits found;
-  const auto with_tokens = [&](std::uint64_t tokens, std::uint64_t amount) {
-    return Limit{amount, difference(need.cache, tokens * need.bytes_per_token)};
-  };
-  const auto requests = need.tokens / std::max<std::uint64_t>(options.context, 1);
-  if (need.tokens > 0) found.context = with_tokens(need.tokens, need.tokens);
-  if (requests > 0) found.sequences = with_tokens(requests * options.context, requests);
+  if (need.blocks == 0) return found;
+  const auto context = last_that(1, FitLimits::kMostTokens,
+                                 [&](std::uint64_t tokens) { return need.pool.blocks_for(tokens) <= need.blocks; });
+  if (context > 0) found.context = Limit{context, difference(need.cache, need.cache_for(context))};
+  const auto each = need.pool.blocks_for(options.context);
+  const auto requests = std::min(need.blocks / std::max<std::uint64_t>(each, 1), FitLimits::kMostSequences);
+  if (requests > 0)
+    found.sequences = Limit{requests, difference(need.cache, need.cache_for(options.context, requests))};
   return found;
 }
 

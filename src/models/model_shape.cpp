@@ -31,7 +31,17 @@ constexpr std::array kWindowRules{
     WindowRule{"cohere2moe", 4, true},
 };
 
+const WindowRule* window_rule(std::string_view architecture) {
+  const auto* const rule = std::find_if(kWindowRules.begin(), kWindowRules.end(),
+                                        [&](const WindowRule& r) { return r.architecture == architecture; });
+  return rule == kWindowRules.end() ? nullptr : rule;
+}
+
 }  // namespace
+
+std::uint64_t StateShape::past_elements() const {
+  return convolution == 0 ? 0 : (convolution - 1) * (inner + 2 * groups * state);
+}
 
 std::uint64_t ModelShape::heads() const {
   std::uint64_t most = 0;
@@ -46,10 +56,11 @@ std::uint64_t ModelShape::count(LayerCache cache) const {
 
 LayerCache customary_cache(const std::string& architecture, std::uint64_t layer, std::uint64_t window) {
   if (window == 0) return LayerCache::Full;
-  const auto* const rule = std::find_if(kWindowRules.begin(), kWindowRules.end(),
-                                        [&](const WindowRule& r) { return r.architecture == architecture; });
-  if (rule == kWindowRules.end()) return LayerCache::Full;
+  const auto* const rule = window_rule(architecture);
+  if (rule == nullptr) return LayerCache::Full;
   return layer % rule->period == (rule->is_first_full ? 0 : rule->period - 1) ? LayerCache::Full : LayerCache::Window;
 }
+
+bool has_window_rule(const std::string& architecture) { return window_rule(architecture) != nullptr; }
 
 }  // namespace dualgpuopt::memory

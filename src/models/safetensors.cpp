@@ -56,11 +56,12 @@ double number_size(std::string_view type) {
 }
 
 Result<std::vector<SafetensorsTensor>> parse_table(const std::string& text, std::uint64_t data) {
-  const auto table = parse_json(text);
-  if (!table.is_object())
-    return fail(ErrorCode::ParseFailed, "its header is not a JSON object: this is no safetensors file");
+  const auto table = parse_json_object(text);
+  if (!table)
+    return fail(ErrorCode::ParseFailed,
+                format_text("its header is no table, so this is no safetensors file: {}", table.error().message()));
   std::vector<SafetensorsTensor> tensors;
-  for (const auto& [name, entry] : table.items()) {
+  for (const auto& [name, entry] : table->items()) {
     if (name == "__metadata__") continue;
     const auto size = size_of(entry, data);
     if (!size)
@@ -116,11 +117,12 @@ Result<void> check_index(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(path, code)) return {};
   const auto text = read_json_file(path);
   if (!text) return fail(text.error());
-  const auto index = parse_json(*text);
-  if (!index.is_object() || !index.contains("weight_map") || !index.at("weight_map").is_object()) {
+  const auto index = parse_json_object(*text);
+  if (!index) return fail(Error(index.error()).with_context(path.string()));
+  if (!index->contains("weight_map") || !index->at("weight_map").is_object()) {
     return fail(ErrorCode::ParseFailed, format_text("{}: it has no object \"weight_map\"", path.string()));
   }
-  for (const auto& [tensor, part] : index.at("weight_map").items()) {
+  for (const auto& [tensor, part] : index->at("weight_map").items()) {
     if (part.is_string() && std::filesystem::exists(folder / part.get<std::string>(), code)) continue;
     return fail(ErrorCode::NotFound,
                 format_text("{}: {}, which has tensor {} by the model's index, is not there: download the rest of it",

@@ -56,21 +56,11 @@ bool is_phi4_mini(const ModelShape& shape) {
 
 }  // namespace
 
-std::uint64_t state_elements(const StateShape& shape) {
-  if (shape.inner == 0 || shape.convolution == 0) return 0;
-  const auto groups = shape.groups == 0 ? kCustomaryGroups : shape.groups;
-  return (shape.convolution - 1) * (shape.inner + 2 * groups * shape.state) + shape.state * shape.inner;
-}
-
-void set_state(ModelShape& shape, StateShape state, std::uint64_t customary_inner) {
-  if (customary_attention_interval(shape.architecture) > 0) {
-    if (state.inner == 0) state = {kCustomaryKernel, customary_inner, kCustomaryState, kCustomaryGroups};
-    if (state.groups == 0) state.groups = kCustomaryGroups;
-    shape.gated_queries = true;
-  }
-  shape.state_inner = state.inner;
-  shape.state_keys = 2 * state.groups * state.state;
-  shape.state_elements = state_elements(state);
+StateShape completed_state(const std::string& architecture, StateShape told, std::uint64_t customary_inner) {
+  if (customary_attention_interval(architecture) == 0) return told;
+  if (told.inner == 0) return {kCustomaryKernel, customary_inner, kCustomaryState, kCustomaryGroups};
+  if (told.groups == 0) told.groups = kCustomaryGroups;
+  return told;
 }
 
 std::uint64_t customary_attention_interval(const std::string& architecture) {
@@ -140,9 +130,9 @@ std::uint64_t customary_expert_interval(const ModelShape& shape) {
 }
 
 bool has_gates(const std::string& architecture) {
-  constexpr std::array<std::string_view, 14> without{"gpt2",      "gptneox", "falcon",  "starcoder", "starcoder2",
-                                                     "phi2",      "bloom",   "mpt",     "codeshell", "nemotron",
-                                                     "persimmon", "arcee",   "apertus", "bert"};
+  constexpr std::array<std::string_view, 16> without{
+      "gpt2",      "gptneox",  "falcon",    "starcoder", "starcoder2", "phi2", "bloom", "mpt",
+      "codeshell", "nemotron", "persimmon", "arcee",     "apertus",    "bert", "opt",   "nemotron_h"};
   return !is_one_of(architecture, without);
 }
 
@@ -154,10 +144,10 @@ bool has_fused_attention(const std::string& architecture) {
 }
 
 bool is_tied_by_custom(const ModelShape& shape) {
-  constexpr std::array<std::string_view, 18> families{
-      "granitehybrid", "granitemoe", "gemma",   "gemma2",     "gemma3",    "gemma3n",
-      "gemma4",        "command-r",  "cohere2", "cohere2moe", "starcoder", "gpt2",
-      "starcoder2",    "bloom",      "mpt",     "granite",    "minicpm",   "hunyuan-dense"};
+  constexpr std::array<std::string_view, 19> families{
+      "granitehybrid", "granitemoe", "gemma",      "gemma2",        "gemma3", "gemma3n",    "gemma4",
+      "command-r",     "cohere2",    "cohere2moe", "starcoder",     "gpt2",   "starcoder2", "bloom",
+      "mpt",           "granite",    "minicpm",    "hunyuan-dense", "opt"};
   if (is_one_of(shape.architecture, families)) return true;
   const auto* const found = std::find_if(kTiedUpTo.begin(), kTiedUpTo.end(), [&](const TiedUpTo& family) {
     return family.architecture == shape.architecture;

@@ -6,11 +6,11 @@
 #include "core/format.h"
 #include "models/request_text.h"
 #include "models/saturated.h"
+#include "models/vllm_pool.h"
 
 namespace dualgpuopt::memory {
 namespace {
 
-constexpr std::uint64_t kBlock = 16;
 constexpr double kHalf = 2;
 constexpr double kFloat = 4;
 constexpr double kActivationRows = 4;  ///< Of the embedding's width, side by side; found on published logs.
@@ -49,15 +49,6 @@ Bytes rotary_cache(const ModelShape& shape) {
   return saturated(kHalf * amount(shape.context) * amount(rotated));
 }
 
-/// Every GPU keeps its part of the heads, and at least one; a latent cache is kept whole on each.
-Bytes layer_token_bytes(const ModelShape& shape, const LayerShape& layer, const VllmOptions& options) {
-  if (layer.cache == LayerCache::State || layer.cache == LayerCache::None) return 0;
-  const double element = options.cache_type.bytes_per_element();
-  if (shape.latent.rank > 0) return saturated(element * amount(shape.latent.rank + shape.latent.rope));
-  const auto heads = std::max<std::uint64_t>((layer.kv_heads + options.parallel - 1) / options.parallel, 1);
-  return saturated(element * amount(heads * (layer.key_length + layer.value_length)));
-}
-
 }  // namespace
 
 Result<void> VllmOptions::validate() const {
@@ -73,8 +64,13 @@ Result<void> VllmOptions::validate() const {
   return {};
 }
 
+Bytes VllmNeed::cache_for(std::uint64_t context, std::uint64_t requests) const {
+  return saturated(amount(pool.block) * amount(pool.blocks_for(context)) * amount(requests));
+}
+
 double VllmNeed::concurrency(std::uint64_t context) const {
-  return context == 0 ? 0 : amount(tokens) / amount(context);
+  const auto each = pool.blocks_for(context);
+  return each == 0 ? 0 : amount(blocks) / amount(each);
 }
 
 VllmNeed vllm_need(const Model& model, const VllmOptions& options) {
@@ -85,8 +81,11 @@ VllmNeed vllm_need(const Model& model, const VllmOptions& options) {
   need.outside = options.parallel > 1 ? kOutsideInParallel : kOutside;
   const auto taken = need.weights + need.activations + need.outside;
   need.cache = need.budget > taken ? need.budget - taken : 0;
-  for (const auto& layer : model.shape.layers) need.bytes_per_token += layer_token_bytes(model.shape, layer, options);
-  if (need.bytes_per_token > 0) need.tokens = need.cache / need.bytes_per_token / kBlock * kBlock;
+  need.pool = vllm_pool(model.shape, options);
+  if (need.pool.block == 0) return need;
+  need.blocks = need.cache / need.pool.block;
+  need.tokens = saturated(need.concurrency(options.context) * amount(options.context));
+  need.bytes_per_token = need.cache_for(options.context) / whole_blocks(options.context);
   return need;
 }
 

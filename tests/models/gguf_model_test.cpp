@@ -109,7 +109,7 @@ TEST(GgufShape, KnowsLayersWithoutAttention) {
   const auto shape = shape_in(writer);
   ASSERT_TRUE(shape);
   EXPECT_EQ(shape->count(LayerCache::State), 6U);
-  EXPECT_EQ(shape->state_elements, 3U * (128 + 2 * 2 * 16) + 16 * 128);
+  EXPECT_EQ(shape->state.elements(), 3U * (128 + 2 * 2 * 16) + 16 * 128);
 }
 
 TEST(GgufShape, NamesTheKeyThatIsWrong) {

@@ -108,6 +108,139 @@ TEST(HfConfig, KnowsTheNamesOfOlderFamilies) {
   EXPECT_NEAR(falcon->weights.parameters, 7.22e9, 0.05e9);
 }
 
+double billions(const std::string& config) {
+  const auto model = parse_hf_config(config);
+  return model ? model->weights.parameters / 1e9 : 0;
+}
+
+constexpr const char* kJamba = R"({"model_type": "jamba", "hidden_size": 4096, "intermediate_size": 14336,
+  "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "attn_layer_period": 8,
+  "attn_layer_offset": 4, "expert_layer_period": 2, "expert_layer_offset": 1, "num_experts": 16,
+  "num_experts_per_tok": 2, "mamba_d_conv": 4, "mamba_d_state": 16, "mamba_dt_rank": "auto", "mamba_expand": 2,
+  "sliding_window": null, "vocab_size": 65536, "tie_word_embeddings": false})";
+
+TEST(HfConfig, KnowsHybrids) {
+  const auto jamba = parse_hf_config(kJamba);
+  ASSERT_TRUE(jamba) << jamba.error().describe();
+  EXPECT_EQ(jamba->shape.count(LayerCache::State), 28U);
+  EXPECT_EQ(jamba->shape.layers[4].cache, LayerCache::Full);
+  EXPECT_EQ(jamba->shape.state, (StateShape{4, 8192, 16, 0, 256}));
+  EXPECT_EQ(jamba->shape.layers[0].feed_forward, 14336U) << "experts are in each second layer";
+  EXPECT_EQ(jamba->shape.layers[1].feed_forward, 0U);
+  EXPECT_NEAR(jamba->weights.parameters / 1e9, 51.57, 0.2) << "as published";
+  const auto listed = parse_hf_config(R"({"model_type": "bamba", "hidden_size": 4096, "num_hidden_layers": 32,
+    "num_attention_heads": 32, "intermediate_size": 14336, "attn_layer_indices": [9, 18, 27], "mamba_d_state": 128})");
+  ASSERT_TRUE(listed) << listed.error().describe();
+  EXPECT_EQ(listed->shape.count(LayerCache::Full), 3U);
+}
+
+TEST(HfConfig, KnowsLayersOfOnePartEach) {
+  const auto model = parse_hf_config(R"({"model_type": "nemotron_h", "hidden_size": 4096, "num_hidden_layers": 52,
+    "hybrid_override_pattern": "M-M-M-M*-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M-", "intermediate_size": 21504,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "attention_head_dim": 128, "mamba_num_heads": 128,
+    "mamba_head_dim": 64, "ssm_state_size": 128, "n_groups": 8, "conv_kernel": 4, "vocab_size": 131072,
+    "tie_word_embeddings": false})");
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_EQ(model->shape.count(LayerCache::Full), 4U);
+  EXPECT_EQ(model->shape.count(LayerCache::State), 24U);
+  EXPECT_EQ(model->shape.layers[0].feed_forward, 0U);
+  EXPECT_EQ(model->shape.layers[1].heads, 0U);
+  EXPECT_NEAR(model->weights.parameters / 1e9, 8.10, 0.05) << "Nemotron H 8B, as published";
+}
+
+/// As the models' cards have them.
+TEST(HfConfig, GivesHybridsAndOthersTheirPublishedParameters) {
+  std::string types;
+  for (int i = 0; i < 40; ++i) types += i % 10 == 5 ? R"("attention",)" : R"("mamba",)";
+  EXPECT_NEAR(billions(R"({"model_type": "granitemoehybrid", "hidden_size": 1536, "num_hidden_layers": 40,
+    "num_attention_heads": 12, "num_key_value_heads": 4, "intermediate_size": 512, "shared_intermediate_size": 1024,
+    "num_local_experts": 64, "num_experts_per_tok": 6, "mamba_d_conv": 4, "mamba_d_state": 128, "mamba_expand": 2,
+    "mamba_n_groups": 1, "vocab_size": 100352, "tie_word_embeddings": true, "layer_types": [)" +
+                       types + "null]}"),
+              6.94, 0.07)
+      << "Granite 4.0 H tiny";
+  EXPECT_NEAR(billions(R"({"model_type": "falcon_mamba", "hidden_size": 4096, "num_hidden_layers": 64,
+    "intermediate_size": 8192, "state_size": 16, "conv_kernel": 4, "time_step_rank": 256, "vocab_size": 65024,
+    "tie_word_embeddings": false})"),
+              7.27, 0.03)
+      << "Falcon Mamba 7B";
+  EXPECT_NEAR(billions(R"({"model_type": "llama4", "text_config": {"model_type": "llama4_text", "hidden_size": 5120,
+    "num_hidden_layers": 48, "num_attention_heads": 40, "num_key_value_heads": 8, "head_dim": 128,
+    "intermediate_size": 8192, "intermediate_size_mlp": 16384, "interleave_moe_layer_step": 1, "num_local_experts": 16,
+    "num_experts_per_tok": 1, "vocab_size": 202048, "attention_chunk_size": 8192, "tie_word_embeddings": false}})"),
+              107.77, 0.3)
+      << "Llama 4 Scout, without its eyes";
+  EXPECT_NEAR(billions(R"({"model_type": "opt", "hidden_size": 4096, "ffn_dim": 16384, "num_hidden_layers": 32,
+    "num_attention_heads": 32, "vocab_size": 50272, "max_position_embeddings": 2048})"),
+              6.66, 0.02)
+      << "OPT 6.7B";
+  EXPECT_NEAR(billions(R"({"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hidden_size": 2560,
+    "intermediate_size": 10240, "num_hidden_layers": 34, "sliding_window": 1024}})"),
+              3.88, 0.04)
+      << "Gemma 3 4B, which tells no heads";
+}
+
+std::uint64_t windows_of(const std::string& keys) {
+  const auto model =
+      parse_hf_config(R"({"hidden_size": 64, "num_hidden_layers": 12, "num_attention_heads": 4, )" + keys + "}");
+  return model ? model->shape.count(LayerCache::Window) : 99;
+}
+
+TEST(HfConfig, KnowsWhichLayersHaveAWindow) {
+  EXPECT_EQ(windows_of(R"("model_type": "mistral", "sliding_window": 4096)"), 12U) << "all, if no layer is named";
+  EXPECT_EQ(windows_of(R"("model_type": "mistral", "sliding_window": null)"), 0U);
+  EXPECT_EQ(windows_of(R"("model_type": "gemma2", "sliding_window": 4096)"), 6U);
+  EXPECT_EQ(windows_of(R"("model_type": "gemma3_text", "sliding_window": 512, "sliding_window_pattern": 3)"), 8U);
+  EXPECT_EQ(windows_of(R"("model_type": "llama4_text", "attention_chunk_size": 8192)"), 9U);
+  const std::string qwen = R"("model_type": "qwen2", "sliding_window": 4096, "max_window_layers": 8)";
+  EXPECT_EQ(windows_of(qwen), 0U) << "told, and not used";
+  EXPECT_EQ(windows_of(qwen + R"(, "use_sliding_window": true)"), 4U);
+  EXPECT_EQ(windows_of(R"("layer_types": ["sliding_attention"])"), 0U) << "no window is told";
+}
+
+TEST(HfConfig, KnowsWhichLayersHaveExperts) {
+  const auto dense = [](const std::string& keys) {
+    const auto model = parse_hf_config(
+        R"({"hidden_size": 64, "num_hidden_layers": 8, "num_attention_heads": 4, "intermediate_size": 100,
+                            "moe_intermediate_size": 10, "num_experts": 4, "num_experts_per_tok": 2, )" +
+        keys + "}");
+    std::string layers;
+    for (const auto& layer : model->shape.layers) layers += layer.feed_forward > 0 ? 'd' : 'e';
+    return layers;
+  };
+  EXPECT_EQ(dense(R"("model_type": "qwen3_moe")"), "eeeeeeee");
+  EXPECT_EQ(dense(R"("first_k_dense_replace": 3)"), "dddeeeee");
+  EXPECT_EQ(dense(R"("mlp_only_layers": [0, 7])"), "deeeeeed");
+  EXPECT_EQ(dense(R"("decoder_sparse_step": 2)"), "dededede");
+  EXPECT_EQ(dense(R"("moe_layer_start_index": 1, "moe_layer_interval": 4)"), "dddeddde");
+  EXPECT_EQ(dense(R"("expert_layer_period": 4, "expert_layer_offset": 1)"), "dedddedd");
+}
+
+std::vector<std::string> notes_of(const std::string& keys) {
+  return parse_hf_config(R"({"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4, )" + keys + "}")
+      ->notes;
+}
+
+TEST(HfConfig, SaysWhatItAssumes) {
+  using ::testing::ElementsAre;
+  using ::testing::IsEmpty;
+  EXPECT_THAT(notes_of(R"("model_type": "llama", "torch_dtype": "float16")"), IsEmpty());
+  EXPECT_THAT(notes_of(R"("model_type": "llama")"), ElementsAre(HasSubstr("16 bits are assumed")));
+  EXPECT_THAT(notes_of(R"("model_type": "whatever", "dtype": "bfloat16")"),
+              ElementsAre(HasSubstr("\"whatever\" is not known")));
+  EXPECT_THAT(notes_of(R"("model_type": "llama", "dtype": "bfloat16", "quantization_config": {"quant_method": "new"})"),
+              ElementsAre(HasSubstr("quantization_config is not known")));
+  EXPECT_THAT(notes_of(R"("model_type": "llama", "dtype": "bfloat16", "vision_config": {})"),
+              ElementsAre(HasSubstr("\"vision_config\" are not counted")));
+}
+
+TEST(HfConfig, RefusesEncodersWithDecoders) {
+  const auto refused = parse_hf_config(R"({"model_type": "t5", "is_encoder_decoder": true, "d_model": 512})");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::Unsupported);
+  EXPECT_THAT(refused.error().describe(), HasSubstr("encoder-decoder"));
+}
+
 TEST(HfConfig, NamesTheKeyThatIsWrong) {
   EXPECT_THAT(parse_hf_config("[]").error().describe(), HasSubstr("not a JSON object"));
   EXPECT_THAT(parse_hf_config("{}").error().describe(), HasSubstr("the key \"hidden_size\" is missing"));

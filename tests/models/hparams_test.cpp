@@ -75,7 +75,7 @@ TEST(Hparams, OfHybridsTellStatesByLayersWithoutKeys) {
     "ssm_d_inner": 128, "ssm_d_state": 16, "ssm_d_conv": 4, "ssm_n_group": 1, "arch": )";
   const auto granite = parse_hparams(hybrid + R"("granitehybrid"})");
   EXPECT_EQ(granite->shape.count(LayerCache::State), 2U);
-  EXPECT_EQ(granite->shape.state_inner, 128U);
+  EXPECT_EQ(granite->shape.state.inner, 128U);
   const auto nemotron = parse_hparams(hybrid + R"("nemotron_h"})");
   EXPECT_EQ(nemotron->shape.count(LayerCache::State), 1U);
   EXPECT_EQ(nemotron->shape.layers[2].cache, LayerCache::None);
@@ -88,9 +88,20 @@ TEST(Hparams, MayHaveOtherHeadsInWindows) {
   EXPECT_EQ(model->shape.layers[5].key_length, 512U);
 }
 
+TEST(Hparams, OfUnknownArchitecturesSaySo) {
+  const auto notes_of = [](const std::string& arch) {
+    return parse_hparams(R"({"n_embd": 64, "n_layer": 1, "n_head": 1)" + arch + "}")->notes;
+  };
+  EXPECT_THAT(notes_of(R"(, "arch": "llama")"), ::testing::IsEmpty());
+  EXPECT_THAT(
+      notes_of(R"(, "arch": "whatever")"),
+      ::testing::ElementsAre("the architecture \"whatever\" is not known: its layers are taken for those of Llama"));
+  EXPECT_THAT(notes_of(""), ::testing::ElementsAre(HasSubstr("the architecture is not told")));
+}
+
 TEST(Hparams, NameTheKeyThatIsWrong) {
   EXPECT_THAT(refusal("[]"), HasSubstr("this is not a JSON object"));
-  EXPECT_THAT(refusal("{"), HasSubstr("this is not a JSON object"));
+  EXPECT_THAT(refusal("{"), HasSubstr("this is not JSON: line 1, column 2: unexpected end of input"));
   EXPECT_THAT(refusal("{}"), HasSubstr("the key \"n_embd\" is missing"));
   EXPECT_THAT(refusal(R"({"n_embd": 64})"), HasSubstr("the key \"n_layer\" is missing"));
   EXPECT_THAT(refusal(R"({"n_embd": -1, "n_layer": 1})"),
@@ -102,17 +113,16 @@ TEST(Hparams, NameTheKeyThatIsWrong) {
 }
 
 TEST(Hparams, DoNotGrowWithWhatAFileClaims) {
-  const auto model = parse_hparams(R"({"n_embd": 64, "n_layer": 1000000000, "n_head": 1})");
-  ASSERT_TRUE(model);
-  EXPECT_EQ(model->shape.layers.size(), 4096U);
-  EXPECT_THAT(refusal(std::string(100000, '[')), HasSubstr("this is not a JSON object"));
+  EXPECT_THAT(refusal(R"({"n_embd": 64, "n_layer": 1000000000, "n_head": 1})"),
+              HasSubstr("the key \"n_layer\" is 1000000000: expected 1 to 4096 layers"));
+  EXPECT_THAT(refusal(std::string(100000, '[')), HasSubstr("line 1, column 65: nested more than 64 levels deep"));
 }
 
 TEST(Hparams, OfAFileCarryItsName) {
   EXPECT_THAT(load_hparams("/no/such.json").error().describe(), StartsWith("/no/such.json: "));
   const testing::TemporaryFile file("h.json");
   std::ofstream(file.path()) << "no";
-  EXPECT_THAT(load_hparams(file.path()).error().describe(), HasSubstr("h.json: this is not a JSON object"));
+  EXPECT_THAT(load_hparams(file.path()).error().describe(), HasSubstr("h.json: this is not JSON: line 1, column 2"));
 }
 
 }  // namespace

@@ -26,6 +26,32 @@ TEST(JsonNumbers, AreFoundByName) {
   EXPECT_EQ(text_at(kObject, "n"), "");
 }
 
+TEST(JsonNumbers, AreFoundInLists) {
+  const JsonNumbers numbers(kObject);
+  EXPECT_TRUE(numbers.lists("list", 2));
+  EXPECT_FALSE(numbers.lists("list", 3));
+  EXPECT_FALSE(numbers.lists("n", 7)) << "it is no list";
+  const nlohmann::json words = {{"types", {"full", 1}}, {"on", true}};
+  EXPECT_EQ(text_at(words, "types", 0), "full");
+  EXPECT_EQ(text_at(words, "types", 1), "") << "it is no text";
+  EXPECT_EQ(text_at(words, "types", 2), "");
+  EXPECT_TRUE(is_set(words, "on"));
+  EXPECT_FALSE(is_set(words, "types"));
+}
+
+TEST(JsonNumbers, OfLayersAreBounded) {
+  const nlohmann::json object = {{"none", 0}, {"many", 4097}, {"some", 4096}};
+  JsonNumbers fine(object);
+  EXPECT_EQ(fine.layers({"absent", "some"}), 4096U);
+  EXPECT_EQ(fine.error(), "");
+  JsonNumbers many(object);
+  EXPECT_EQ(many.layers({"many"}), 0U);
+  EXPECT_EQ(many.error(), "the key \"many\" is 4097: expected 1 to 4096 layers");
+  JsonNumbers none(object);
+  EXPECT_EQ(none.layers({"none"}), 0U);
+  EXPECT_EQ(none.error(), "the key \"none\" is 0: expected 1 to 4096 layers");
+}
+
 TEST(JsonNumbers, ReportTheFirstThatIsWrong) {
   JsonNumbers numbers(kObject);
   EXPECT_EQ(numbers.count("negative"), 0U);
@@ -36,19 +62,35 @@ TEST(JsonNumbers, ReportTheFirstThatIsWrong) {
   EXPECT_EQ(others.error(), "the key \"absent\" is missing");
 }
 
+std::string refusal(const std::string& text) {
+  const auto value = parse_json_object(text);
+  return value ? "it was read" : value.error().describe();
+}
+
 TEST(JsonText, IsReadWhereItIsNotNestedTooDeeply) {
-  EXPECT_EQ(parse_json(R"({"a": {"b": [1, 2]}})")["a"]["b"][1], 2);
-  EXPECT_FALSE(parse_json("{").is_object());
-  EXPECT_FALSE(parse_json("").is_object());
-  EXPECT_FALSE(parse_json("{\"a\": " + std::string(1000, '[') + std::string(1000, ']') + "}").is_object());
+  EXPECT_EQ(parse_json_object(R"({"a": {"b": [1, 2]}})")->at("a")["b"][1], 2);
+  EXPECT_EQ(refusal("{\n\"a\": " + std::string(1000, '[') + std::string(1000, ']') + "}"),
+            "line 2, column 69: nested more than 64 levels deep");
   const auto brackets = "{\"a\": \"\\\"" + std::string(1000, '[') + "\"}";
-  EXPECT_TRUE(parse_json(brackets).is_object()) << "those in a string are text";
+  EXPECT_TRUE(parse_json_object(brackets)) << "those in a string are text";
+}
+
+TEST(JsonText, IsRefusedWithThePlace) {
+  EXPECT_EQ(refusal(""),
+            "this is not JSON: line 1, column 1: unexpected end of input; expected '[', '{', or a literal");
+  EXPECT_EQ(refusal("{\"a\": 1,\n \"b\": 2,\n}"),
+            "this is not JSON: line 3, column 1: unexpected '}'; expected string literal");
+  EXPECT_EQ(refusal("{\"a\": \"\x1b[31m\xff\"}"),
+            "this is not JSON: line 1, column 8: invalid string: control character U+001B (ESC) must be escaped to "
+            "\\u001B");
+  EXPECT_EQ(refusal("{\"a\": 1e999}"), "this JSON has a number that is too large");
+  EXPECT_EQ(refusal("[1]"), "this is not a JSON object but of type array");
 }
 
 TEST(JsonText, IsReadInLinearTime) {
   std::string many = "{\"a0\": {}";
   for (int i = 1; i < 200'000; ++i) many += ", \"a" + std::to_string(i) + "\": {}";
-  EXPECT_EQ(parse_json(many + "}").size(), 200'000U);
+  EXPECT_EQ(parse_json_object(many + "}")->size(), 200'000U);
 }
 
 TEST(JsonFile, IsReadUpToALimit) {

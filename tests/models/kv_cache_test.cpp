@@ -80,7 +80,7 @@ TEST(KvCache, HasAKeyMoreForSparseAttention) {
 
 TEST(KvCache, OfRecurrentLayersIsAStateForEachSequence) {
   ModelShape shape;
-  shape.state_elements = 1000;
+  shape.state = {1, 100, 10, 0, 0};
   shape.layers.resize(1);
   shape.layers[0].cache = LayerCache::State;
   auto options = of_context(100000);

@@ -56,7 +56,7 @@ TEST(ModelWeights, OfLayersWithAState) {
   ASSERT_TRUE(model);
   const auto on_gpu = static_cast<double>(model->weights.all_layers() + model->weights.output) / (1 << 20);
   EXPECT_NEAR(on_gpu, 17761.91, 0.02 * 17761.91) << "as printed";
-  EXPECT_NEAR(48 * 4.0 * static_cast<double>(model->shape.state_elements) / (1 << 20), 149.62, 0.01) << "as printed";
+  EXPECT_NEAR(48 * 4.0 * static_cast<double>(model->shape.state.elements()) / (1 << 20), 149.62, 0.01) << "as printed";
 }
 
 TEST(ModelWeights, OfATypeThatIsNotKnownAreTheFilesAverage) {

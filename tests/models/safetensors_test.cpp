@@ -84,8 +84,11 @@ TEST(Safetensors, OfAFolderAreAllThatItsIndexNames) {
               HasSubstr("model-00002-of-00002.safetensors\", which has tensor b by the model's index, is not there"));
   std::ofstream(index) << R"({"weight_map":{"a":"model-00001-of-00002.safetensors"}})";
   EXPECT_TRUE(read_safetensors_model(first.folder()));
-  std::ofstream(index) << "{";
+  std::ofstream(index) << "{}";
   EXPECT_THAT(read_safetensors_model(first.folder()).error().describe(), HasSubstr("weight_map"));
+  std::ofstream(index) << "{";
+  EXPECT_THAT(read_safetensors_model(first.folder()).error().describe(),
+              HasSubstr("index.json: this is not JSON: line 1, column 2"));
 }
 
 TEST(SafetensorsWeights, AreSortedByTheNamesOfTransformers) {

@@ -80,7 +80,7 @@ TEST(LlamaCppProfile, OfARecurrentModelCostsAStateForEachSequence) {
   const auto model = recurrent();
   ASSERT_EQ(model.shape.count(LayerCache::State), 6U);
   const auto profile = llamacpp_profile(model, options_of(8192));
-  EXPECT_EQ(profile.per_batch, 6 * 4 * model.shape.state_elements);
+  EXPECT_EQ(profile.per_batch, 6 * 4 * model.shape.state.elements());
   EXPECT_EQ(profile.estimate_usage(1, 4096), need_of(model, options_of(4096)));
   EXPECT_EQ(profile.estimate_usage(5, 8192), need_of(model, options_of(8192, 5)));
 }

@@ -46,6 +46,23 @@ struct LatentShape {
   friend bool operator==(const LatentShape&, const LatentShape&) = default;
 };
 
+/// Of layers that keep a state of fixed size instead of tokens: Mamba and gated delta nets.
+struct StateShape {
+  std::uint64_t convolution = 0;  ///< The kernel's length.
+  std::uint64_t inner = 0;        ///< The layer's width; 0: the model has no such layers.
+  std::uint64_t state = 0;        ///< Numbers for each element of the width.
+  std::uint64_t groups = 0;       ///< Of keys and queries, which go through the convolution too; Mamba 1 has none.
+  std::uint64_t rank = 0;         ///< Of the time step; it decides weights in Mamba 1 alone.
+
+  /// That one sequence keeps in one layer of the convolution's past inputs, and of the state (llama-hparams.cpp,
+  /// n_embd_r and n_embd_s).
+  [[nodiscard]] std::uint64_t past_elements() const;
+  [[nodiscard]] std::uint64_t state_elements() const { return state * inner; }
+  [[nodiscard]] std::uint64_t elements() const { return past_elements() + state_elements(); }
+
+  friend bool operator==(const StateShape&, const StateShape&) = default;
+};
+
 /// A model's dimensions. Counts are of elements or layers; 0 where a source does not tell.
 struct ModelShape {
   std::string architecture;  ///< As GGUF calls it: "llama", "qwen3moe".
@@ -57,9 +74,7 @@ struct ModelShape {
   std::vector<LayerShape> layers;
   ExpertShape experts;
   LatentShape latent;
-  std::uint64_t state_elements = 0;   ///< Of one State layer and one sequence, in 32-bit floating point.
-  std::uint64_t state_inner = 0;      ///< A State layer's width, and the elements of its keys and queries together:
-  std::uint64_t state_keys = 0;       ///< both decide the weights; 0 where a source has exact ones.
+  StateShape state;
   bool gated_queries = false;         ///< The query matrix has a gate for each head besides.
   std::uint64_t unloaded_layers = 0;  ///< Last ones, which are in the file for predicting further tokens alone.
 
@@ -72,5 +87,6 @@ struct ModelShape {
 /// Which layers have a full cache, by the rules that llama.cpp has for architectures whose files do not say it
 /// (llama-model.cpp, set_swa_pattern); `layer` counts from 0. Full where the architecture has no such rule.
 [[nodiscard]] LayerCache customary_cache(const std::string& architecture, std::uint64_t layer, std::uint64_t window);
+[[nodiscard]] bool has_window_rule(const std::string& architecture);
 
 }  // namespace dualgpuopt::memory

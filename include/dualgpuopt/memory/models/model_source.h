@@ -13,6 +13,7 @@ struct Model {
   ModelShape shape;
   ModelWeights weights;
   std::vector<ModelTensor> tensors = {};  ///< By name; `weights` are their sums. Empty where nobody asked for names.
+  std::vector<std::string> notes = {};    ///< What was assumed because the source does not tell it, or is not known.
 };
 
 /// The shape that a GGUF header tells (the keys of docs/gguf.md, "[llm]"). Error: ParseFailed, naming the key that is

@@ -1,0 +1,38 @@
+// What each layer is made of, in the many ways that config.json tells it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "dualgpuopt/memory/models/model_shape.h"
+#include "models/json_numbers.h"
+
+namespace dualgpuopt::memory {
+
+/// Reads one config.json; `numbers` has its errors. Borrows both.
+class HfLayers {
+ public:
+  HfLayers(const nlohmann::json& config, JsonNumbers& numbers) : config_(config), numbers_(numbers) {}
+
+  /// What the layer keeps; `shape` has its architecture and window already.
+  [[nodiscard]] LayerCache cache(const ModelShape& shape, std::uint64_t layer);
+  /// Whether its feed-forward part is a mixture of experts.
+  [[nodiscard]] bool has_experts(const ModelShape& shape, std::uint64_t layer);
+  /// Whether it has any: layers of Nemotron H are of one part each, and those of Mamba have none.
+  [[nodiscard]] bool has_feed_forward(const ModelShape& shape, std::uint64_t layer);
+  /// Whether it has heads.
+  [[nodiscard]] bool has_attention(const ModelShape& shape, std::uint64_t layer);
+
+ private:
+  /// Of a layer by name ("layer_types"); empty where it is not told so.
+  [[nodiscard]] std::string type(std::uint64_t layer) const;
+  /// Nemotron H's letter for it, 'M', '-', '*' or 'E'; 0: none.
+  [[nodiscard]] char letter(std::uint64_t layer) const;
+  [[nodiscard]] std::optional<LayerCache> told_cache(std::uint64_t layer);
+  [[nodiscard]] LayerCache windowed(const ModelShape& shape, std::uint64_t layer);
+
+  const nlohmann::json& config_;
+  JsonNumbers& numbers_;
+};
+
+}  // namespace dualgpuopt::memory

@@ -1,0 +1,72 @@
+#include "models/hf_quantisation.h"
+
+#include <algorithm>
+
+#include "dualgpuopt/memory/models/tensor_type.h"
+#include "models/json_numbers.h"
+
+namespace dualgpuopt::memory {
+namespace {
+
+using Json = nlohmann::json;
+
+const Json& object_at(const Json& parent, const char* key) {
+  static const Json kNone = Json::object();
+  return parent.is_object() && parent.contains(key) && parent.at(key).is_object() ? parent.at(key) : kNone;
+}
+
+double number_at(const Json& object, const char* key, double otherwise) {
+  return object.contains(key) && object.at(key).is_number() ? object.at(key).get<double>() : otherwise;
+}
+
+/// Whole bytes of the weights, and for each group a scale of two bytes and a zero of the weights' own bits (AWQ, GPTQ).
+SmallLayers in_groups(double bits, double group) {
+  constexpr double per_byte = 8;
+  constexpr double scale = 2;
+  const double bytes = bits / per_byte;
+  return {group > 0 ? bytes + (scale + bytes) / group : bytes};
+}
+
+/// "config_groups" of compressed-tensors name the bits of each group of layers; the published models have one group.
+std::optional<SmallLayers> compressed(const Json& quantisation) {
+  for (const auto& group : object_at(quantisation, "config_groups")) {
+    const auto& weights = object_at(group, "weights");
+    const double bits = number_at(weights, "num_bits", 0);
+    if (bits > 0 && bits <= 16) return in_groups(bits, std::max(number_at(weights, "group_size", 0), 0.0));
+  }
+  return std::nullopt;
+}
+
+std::optional<SmallLayers> told_layers(const Json& quantisation) {
+  constexpr double usual_group = 128;
+  const auto method = text_at(quantisation, "quant_method");
+  const auto algorithm = text_at(quantisation, "quant_algo");
+  if (method == "mxfp4") return SmallLayers{tensor_type("mxfp4")->bytes_per_element(), true};
+  if (method == "fp8" || algorithm == "FP8") return SmallLayers{1};
+  if (algorithm == "NVFP4") return SmallLayers{tensor_type("nvfp4")->bytes_per_element()};
+  if (is_set(quantisation, "load_in_4bit")) {
+    constexpr double scale_of_64 = 1;  // One byte, which is quantised itself.
+    return SmallLayers{0.5 + scale_of_64 / 64};
+  }
+  const double bits = number_at(quantisation, "bits", 0);
+  if (bits > 0 && bits <= 16) return in_groups(bits, std::max(number_at(quantisation, "group_size", usual_group), 0.0));
+  return compressed(quantisation);
+}
+
+}  // namespace
+
+std::optional<SmallLayers> small_layers(const Json& config) {
+  return told_layers(object_at(config, "quantization_config"));
+}
+
+std::string told_number_format(const Json& config, const Json& text) {
+  for (const auto* object : {&text, &config}) {
+    for (const auto* key : {"dtype", "torch_dtype"}) {
+      const auto told = text_at(*object, key);
+      if (!told.empty()) return told == "float32" ? "f32" : "bf16";
+    }
+  }
+  return "";
+}
+
+}  // namespace dualgpuopt::memory
