@@ -32,6 +32,12 @@ std::string overhead() {
                      format_bytes(kTypicalContextOverhead));
 }
 
+std::string notes(const Model& model) {
+  std::string text;
+  for (const auto& note : model.notes) text += "Note: " + note + ".\n";
+  return text;
+}
+
 std::string placed(const LlamaCppEstimate& estimate) {
   if (estimate.options.placed.empty()) return "";
   return format_text("By their names {} tensors are placed, of {}.\n", estimate.options.placed.size(),
@@ -93,13 +99,13 @@ std::string verdict(const VllmEstimate& estimate) {
 
 std::string estimate_table(const LlamaCppEstimate& estimate) {
   return heading(estimate.model, estimate.options.cache.context) + "\n\n" + device_rows(estimate.need) + overhead() +
-         placed(estimate) + verdict(estimate);
+         placed(estimate) + verdict(estimate) + notes(estimate.model);
 }
 
 std::string estimate_table(const TransformersEstimate& estimate) {
   return heading(estimate.model, estimate.options.context) +
          format_text(", transformers, batch {}\n\n", estimate.options.batch) + device_rows(estimate.need) + overhead() +
-         verdict(estimate);
+         verdict(estimate) + notes(estimate.model);
 }
 
 std::string estimate_table(const TrainingEstimate& estimate) {
@@ -110,7 +116,7 @@ std::string estimate_table(const TrainingEstimate& estimate) {
   text += row("gradients", need.gradients) + row("activations", need.activations) + row("loss", need.loss);
   text += row("working", need.working) + row("step", need.step) + row("slack", need.slack);
   text += format_text("\nThe most is there at the {}: not all parts are there at once.", to_string(need.peak));
-  return text + overhead() + verdict(estimate);
+  return text + overhead() + verdict(estimate) + notes(estimate.model);
 }
 
 std::string estimate_table(const VllmEstimate& estimate) {
@@ -119,7 +125,7 @@ std::string estimate_table(const VllmEstimate& estimate) {
               format_text(", vLLM on {} x {}\n\n", options.parallel, format_bytes(options.total));
   text += row("ON EACH GPU", need.budget) + row("weights", need.weights) + row("activations", need.activations);
   text += row("outside", need.outside) + row("KV cache", need.cache);
-  return text + "\n" + verdict(estimate);
+  return text + "\n" + verdict(estimate) + notes(model);
 }
 
 std::string estimate_table(const ProfileEstimate& estimate) {

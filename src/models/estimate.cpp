@@ -1,6 +1,7 @@
 #include "dualgpuopt/memory/models/estimate.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <numeric>
 
@@ -81,22 +82,42 @@ void apply_latent(int mode, const ModelShape& shape, LlamaCppOptions& options) {
                                       : LatentCache::KeyOnly;
 }
 
+/// What llama.cpp itself refuses (arg.cpp's kv_cache_types; llama_init_from_model).
+Result<void> check_cache(const EstimateRequest& given, const LlamaCppOptions& options) {
+  constexpr std::array known{"f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"};
+  for (const auto& [field, type] :
+       {std::pair{"kv_type_k", options.cache.key_type.name}, std::pair{"kv_type_v", options.cache.value_type.name}}) {
+    if (std::find(known.begin(), known.end(), type) == known.end())
+      return fail(ErrorCode::InvalidArgument, format_text("{}: llama.cpp has no cache in {}; expected one of {}", field,
+                                                          given.key_type, fmt::join(known, ", ")));
+  }
+  const bool is_quantised = options.cache.value_type.block_elements > 1;
+  if (!is_quantised || options.flash_attention) return {};
+  return fail(ErrorCode::InvalidArgument,
+              format_text("kv_type_v: llama.cpp keeps values in {} with flash attention alone: leave out --flash-attn "
+                          "off, or take f16",
+                          options.cache.value_type.name));
+}
+
 Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model, const GpuSpec& gpus) {
   LlamaCppOptions options;
+  const auto context = context_of(given, model.shape);
   const auto keys = parse_cache_type("kv_type_k", given.key_type);
   const auto values = parse_cache_type("kv_type_v", given.value_type);
   const auto split = parse_split(given.split, gpus);
+  if (!context) return fail(context.error());
   if (!keys) return fail(keys.error());
   if (!values) return fail(values.error());
   if (!split) return fail(split.error());
   options.cache.key_type = *keys;
   options.cache.value_type = *values;
-  options.cache.context = given.context > 0 ? given.context : std::max<std::uint64_t>(model.shape.context, 512);
+  options.cache.context = *context;
   options.cache.sequences = given.parallel;
   options.cache.micro_batch = given.micro_batch;
   options.cache.full_window = given.full_window;
   options.cache.unified = given.unified;
   options.flash_attention = given.flash_attention;
+  if (auto valid = check_cache(given, options); !valid) return fail(std::move(valid.error()));
   options.gpus = gpus.count;
   options.split = *split;
   options.mode = given.split_rows ? SplitMode::Row : SplitMode::Layer;
@@ -119,22 +140,53 @@ Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model
   return options;
 }
 
+/// llama.cpp knows no model whose every layer has a window: of Mistral's first, and Phi 3's, it keeps all tokens.
+void widen_windows(ModelShape& shape) {
+  if (shape.window == 0 || shape.count(LayerCache::Window) < shape.layers.size()) return;
+  shape.window = 0;
+  for (auto& layer : shape.layers) layer.cache = LayerCache::Full;
+}
+
+/// As vLLM's ModelConfig.verify_with_parallel_config has it.
+Result<void> check_parallel(const ModelShape& shape, const VllmOptions& options) {
+  const auto heads = shape.heads();
+  if (heads % options.parallel == 0) return {};
+  return fail(ErrorCode::InvalidArgument,
+              format_text("gpus: vLLM does not divide {} heads by {} GPUs; take a number that divides them", heads,
+                          options.parallel));
+}
+
 /// vLLM's GPUs are alike; of unequal ones the smallest counts.
 Result<VllmOptions> resolve_vllm(const EstimateRequest& given, const Model& model) {
   const auto gpus = parse_gpus(given.gpus);
   if (!gpus) return fail(gpus.error());
+  const auto context = context_of(given, model.shape);
+  if (!context) return fail(context.error());
   const auto cache = parse_cache_type("kv_type_k", given.key_type);
   if (!cache) return fail(cache.error());
+  if (cache->block_elements > 1 || cache->bytes_per_element() > 2)
+    return fail(ErrorCode::InvalidArgument,
+                format_text("kv_type_k: vLLM has no cache in {}; expected f16, bf16 or fp8", given.key_type));
   VllmOptions options;
   options.total = gpus->free.empty() ? 0 : *std::min_element(gpus->free.begin(), gpus->free.end());
   options.utilization = given.utilization;
   options.parallel = gpus->count;
-  options.context = given.context > 0 ? given.context : model.shape.context;
+  options.context = *context;
   options.batched_tokens = given.batched_tokens;
   options.cache_type = *cache;
   if (given.parallel > 1) options.sequences = given.parallel;
   if (auto valid = options.validate(); !valid) return fail(std::move(valid.error()));
+  if (auto valid = check_parallel(model.shape, options); !valid) return fail(std::move(valid.error()));
   return options;
+}
+
+/// What was asked for and changes nothing.
+void add_notes(const EstimateRequest& given, LlamaCppEstimate& answer) {
+  auto& notes = answer.model.notes;
+  if ((given.cpu_moe || given.host_expert_layers > 0) && answer.model.shape.experts.count == 0)
+    notes.emplace_back("the model has no experts that --cpu-moe could keep in host memory");
+  if (!given.override_tensor.empty() && answer.options.placed.empty())
+    notes.emplace_back("no tensor has a name that --override-tensor matches");
 }
 
 }  // namespace
@@ -142,11 +194,13 @@ Result<VllmOptions> resolve_vllm(const EstimateRequest& given, const Model& mode
 Result<LlamaCppEstimate> estimate_llamacpp(const EstimateRequest& given) {
   auto model = load_model(given);
   if (!model) return fail(std::move(model.error()));
+  widen_windows(model->shape);
   const auto gpus = parse_gpus(given.gpus);
   if (!gpus) return fail(gpus.error());
   const auto options = resolve(given, *model, *gpus);
   if (!options) return fail(options.error());
   LlamaCppEstimate answer{*std::move(model), *options, gpus->free, {}, {}, {}, {}};
+  add_notes(given, answer);
   const GpuRoom room{gpus->free};
   answer.need = llamacpp_need(answer.model, answer.options);
   answer.missing = missing(answer.need, room);

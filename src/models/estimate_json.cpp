@@ -77,7 +77,8 @@ Json model_record(const char* runtime, const Model& model, std::uint64_t context
           {"layers", model.shape.layers.size()},
           {"context", context},
           {"weights_exact", !model.weights.is_estimate},
-          {"parameters", std::round(model.weights.parameters)}};
+          {"parameters", std::round(model.weights.parameters)},
+          {"notes", model.notes}};
 }
 
 /// What is told device by device.

@@ -54,12 +54,14 @@ Result<void> convert(Model& model, const std::string& type) {
 }
 
 Result<TransformersOptions> resolve(const EstimateRequest& given, const Model& model, const GpuSpec& gpus) {
+  const auto context = context_of(given, model.shape);
+  if (!context) return fail(context.error());
   const auto cache = parse_cache_type("kv_type_k", given.key_type == "f16" ? "bf16" : given.key_type);
   const auto split = parse_split(given.split, gpus);
   if (!cache) return fail(cache.error());
   if (!split) return fail(split.error());
   TransformersOptions options;
-  options.context = given.context > 0 ? given.context : model.shape.context;
+  options.context = *context;
   options.batch = given.parallel;
   options.gpus = gpus.count;
   options.split = *split;
@@ -101,6 +103,8 @@ std::vector<std::string> remedies(const TransformersEstimate& answer) {
 }
 
 Result<TrainingOptions> resolve_training(const EstimateRequest& given, const Model& model, const GpuSpec& gpus) {
+  const auto context = context_of(given, model.shape);
+  if (!context) return fail(context.error());
   const auto optimizer = one_of("optimizer", given.optimizer, kOptimizers);
   const auto precision = one_of("precision", given.precision, kPrecisions);
   const auto sharding = one_of("sharding", given.sharding, kShardings);
@@ -108,7 +112,7 @@ Result<TrainingOptions> resolve_training(const EstimateRequest& given, const Mod
   if (!precision) return fail(precision.error());
   if (!sharding) return fail(sharding.error());
   TrainingOptions options;
-  options.context = given.context > 0 ? given.context : model.shape.context;
+  options.context = *context;
   options.batch = given.parallel;
   options.gpus = gpus.count;
   options.optimizer = *optimizer;

@@ -39,12 +39,13 @@ bool fits_with_cache(const Model& model, LlamaCppOptions options, const GpuRoom&
   return fits(model, options, room);
 }
 
-std::string cache_words(const char* name) {
-  return format_text("keep the cache in {0}: --kv-type-k {0} --kv-type-v {0}", name);
+std::string cache_words(const LlamaCppOptions& options, const char* name) {
+  return format_text("keep the cache in {0}: --kv-type-k {0} --kv-type-v {0}{1}", name,
+                     options.flash_attention ? "" : " --flash-attn on");
 }
 
 Remedy half_cache(const Model& model, const LlamaCppOptions& options, const GpuRoom& room) {
-  return fits_with_cache(model, options, room, "q8_0") ? Remedy(cache_words("q8_0")) : std::nullopt;
+  return fits_with_cache(model, options, room, "q8_0") ? Remedy(cache_words(options, "q8_0")) : std::nullopt;
 }
 
 Remedy smaller_context(const Model& model, const LlamaCppOptions& options, const GpuRoom& room) {
@@ -89,7 +90,8 @@ Remedy fewer_layers(const Model& model, const LlamaCppOptions& options, const Gp
 /// The cache in a quarter; only where half is not enough.
 Remedy quarter_cache(const Model& model, const LlamaCppOptions& options, const GpuRoom& room) {
   const bool is_needed = !fits_with_cache(model, options, room, "q8_0");
-  return is_needed && fits_with_cache(model, options, room, "q4_0") ? Remedy(cache_words("q4_0")) : std::nullopt;
+  return is_needed && fits_with_cache(model, options, room, "q4_0") ? Remedy(cache_words(options, "q4_0"))
+                                                                    : std::nullopt;
 }
 
 }  // namespace

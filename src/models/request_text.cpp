@@ -71,6 +71,13 @@ Result<void> check_context(std::uint64_t context) {
               format_text("context: {} tokens; at most {} are expected", context, kMostTokens));
 }
 
+Result<std::uint64_t> context_of(const EstimateRequest& given, const ModelShape& shape) {
+  if (given.context > 0) return given.context;
+  if (shape.context > 0) return shape.context;
+  return fail(ErrorCode::InvalidArgument,
+              "context: the model does not tell what it was trained for; give the tokens, as in --context 8192");
+}
+
 Result<TensorType> parse_cache_type(const char* option, const std::string& text) {
   if (const auto type = tensor_type(text == "fp8" ? "i8" : text)) return *type;
   return fail(
@@ -80,6 +87,9 @@ Result<TensorType> parse_cache_type(const char* option, const std::string& text)
 }
 
 Result<Model> load_model(const EstimateRequest& given) {
+  if (!given.hparams.empty() && !given.model.empty())
+    return fail(ErrorCode::InvalidArgument,
+                format_text("give a model, {}, or hyper-parameters (hparams), not both", in_quotes(given.model)));
   if (!given.hparams.empty()) return load_hparams(given.hparams);
   if (given.model.empty()) return fail(ErrorCode::InvalidArgument, "give a model, or hyper-parameters (hparams)");
   const std::filesystem::path path(given.model);

@@ -27,6 +27,9 @@ struct GpuSpec {
 inline constexpr std::uint64_t kMostTokens = std::uint64_t{1} << 30;
 [[nodiscard]] Result<void> check_context(std::uint64_t context);
 
+/// The tokens that are asked for, or that the model was trained for.
+[[nodiscard]] Result<std::uint64_t> context_of(const EstimateRequest& given, const ModelShape& shape);
+
 [[nodiscard]] Result<TensorType> parse_cache_type(const char* field, const std::string& text);
 
 }  // namespace dualgpuopt::memory

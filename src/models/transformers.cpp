@@ -4,6 +4,7 @@
 
 #include "models/request_text.h"
 #include "models/saturated.h"
+#include "models/shape_defaults.h"
 #include "models/torch_memory.h"
 
 namespace dualgpuopt::memory {
@@ -51,6 +52,15 @@ Bytes last_logits(const ModelShape& shape, const TransformersOptions& options) {
   return saturated((kHalf + kFloat) * amount(options.batch) * amount(shape.vocabulary));
 }
 
+/// Of each sequence, with the kernel's whole length (MambaCache); a delta net's state is in 32 bits.
+Bytes layer_state(const LayerShape& layer, const ModelShape& shape, const TransformersOptions& options) {
+  if (layer.cache != LayerCache::State || shape.state.convolution == 0) return 0;
+  const double past = amount(shape.state.past_elements()) /
+                      amount(std::max<std::uint64_t>(shape.state.convolution - 1, 1)) * amount(shape.state.convolution);
+  const double number = customary_attention_interval(shape.architecture) > 0 ? kFloat : kHalf;
+  return saturated(amount(options.batch) * (kHalf * past + number * amount(shape.state.state_elements())));
+}
+
 LlamaCppOptions placement(const TransformersOptions& options) {
   LlamaCppOptions placement;
   placement.gpus = options.gpus;
@@ -84,6 +94,7 @@ std::vector<DeviceNeed> transformers_need(const Model& model, const Transformers
     auto& need = device(places[i]);
     need.weights += weights.layers[i];
     need.kv_cache += layer_cache(model.shape.layers[i], model.shape, options);
+    need.state += layer_state(model.shape.layers[i], model.shape, options);
     ++need.layers;
   }
   const double slack = rounding(model.shape, kHalf) / amount(std::max<std::size_t>(model.shape.layers.size(), 1));

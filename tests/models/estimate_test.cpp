@@ -87,7 +87,7 @@ TEST_F(EstimateTest, KeepsLatentAttentionAsTheFileHasIt) {
   const auto options_with = [&](const std::string& heads, const std::string& version, std::optional<int> mode) {
     std::ofstream(file_.path())
         << R"({"arch": "deepseek2", "n_layer": 2, "n_embd": 7168, "n_head": 128, "n_lora_kv": 512,
-      "n_rot": 64, )"
+      "n_rot": 64, "n_ctx_train": 4096, )"
         << heads << "}";
     request_.version = version;
     request_.latent = mode;
@@ -166,12 +166,60 @@ TEST_F(EstimateTest, NamesTheFieldThatIsWrong) {
   request_.gpus = "1";
   request_.key_type = "q7";
   EXPECT_THAT(refusal(), HasSubstr("kv_type_k: \"q7\""));
-  request_.key_type = "fp8";
-  EXPECT_EQ(refusal(), "");
+  request_.key_type = "f16";
   request_.split = "1,x";
   EXPECT_THAT(refusal(), HasSubstr("split: \"x\""));
   request_.hparams.clear();
   EXPECT_THAT(refusal(), HasSubstr("give a model"));
+}
+
+TEST_F(EstimateTest, RefusesWhatLlamaCppRefuses) {
+  request_.key_type = "fp8";
+  EXPECT_THAT(refusal(), HasSubstr("kv_type_k: llama.cpp has no cache in fp8; expected one of f32, f16"));
+  request_.key_type = "q8_0";
+  request_.flash_attention = false;
+  EXPECT_EQ(refusal(), "") << "keys may be quantised";
+  request_.value_type = "q8_0";
+  EXPECT_THAT(refusal(), HasSubstr("kv_type_v: llama.cpp keeps values in q8_0 with flash attention alone"));
+}
+
+TEST_F(EstimateTest, NeedsAContextAndOneModel) {
+  std::ofstream(file_.path()) << R"({"arch": "llama", "n_layer": 2, "n_embd": 64, "n_head": 4})";
+  EXPECT_THAT(refusal(), HasSubstr("context: the model does not tell"));
+  request_.context = 512;
+  EXPECT_EQ(refusal(), "");
+  request_.model = "m.gguf";
+  EXPECT_THAT(refusal(), HasSubstr("not both"));
+}
+
+TEST_F(EstimateTest, SaysWhatWasAskedForInVain) {
+  EXPECT_THAT(estimate_llamacpp(request_)->model.notes, IsEmpty());
+  request_.cpu_moe = true;
+  request_.override_tensor = {"nothing=CPU"};
+  EXPECT_THAT(estimate_llamacpp(request_)->model.notes,
+              ::testing::ElementsAre(HasSubstr("no experts"), HasSubstr("no tensor has a name")));
+}
+
+TEST_F(EstimateTest, KeepsAllTokensWhereEveryLayerHasAWindow) {
+  const TemporaryFile config("config.json");
+  std::ofstream(config.path()) << R"({"model_type": "mistral", "hidden_size": 4096, "num_hidden_layers": 32,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "sliding_window": 4096, "max_position_embeddings": 32768})";
+  request_.hparams.clear();
+  request_.model = config.path();
+  EXPECT_EQ(estimate_llamacpp(request_)->need[0].kv_cache, 4_GiB) << "llama.cpp knows no window of Mistral";
+  const auto one = estimate_transformers(request_);
+  ASSERT_TRUE(one) << one.error().describe();
+  EXPECT_EQ(one->need[0].kv_cache, 4095U * 131072);
+}
+
+TEST_F(EstimateTest, ForVllmRefusesWhatItRefuses) {
+  request_.gpus = "80GiB,80GiB,80GiB";
+  EXPECT_THAT(estimate_vllm(request_).error().describe(), HasSubstr("does not divide 32 heads by 3 GPUs"));
+  request_.gpus = "80GiB";
+  request_.key_type = "q8_0";
+  EXPECT_THAT(estimate_vllm(request_).error().describe(), HasSubstr("vLLM has no cache in q8_0"));
+  request_.key_type = "fp8";
+  EXPECT_TRUE(estimate_vllm(request_));
 }
 
 TEST_F(EstimateTest, ForVllmTakesTheSmallestGpu) {

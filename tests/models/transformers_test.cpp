@@ -49,6 +49,15 @@ TEST(Transformers, DealLayersOutByShares) {
   EXPECT_GT(need[1].output, 0U) << "the last layer's GPU has the logits";
 }
 
+TEST(Transformers, KeepAStateOfEachSequence) {
+  const auto model = parse_hf_config(R"({"model_type": "falcon_mamba", "hidden_size": 4096, "num_hidden_layers": 64,
+    "intermediate_size": 8192, "state_size": 16, "conv_kernel": 4, "time_step_rank": 256, "vocab_size": 65024})");
+  ASSERT_TRUE(model) << model.error().describe();
+  const auto need = transformers_need(*model, load(3, 8192));
+  EXPECT_EQ(need[0].state, 3U * 64 * 2 * (4 + 16) * 8192);
+  EXPECT_EQ(need[0].kv_cache, 0U);
+}
+
 TEST(Transformers, WindowsKeepOneTokenLess) {
   const auto model = parse_hf_config(R"({"model_type": "mistral", "hidden_size": 4096, "intermediate_size": 14336,
     "num_hidden_layers": 2, "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 32000,

@@ -59,6 +59,16 @@ TEST(AnyEstimate, TakesWhatIsNoPathForAProfilesName) {
   EXPECT_THAT(estimate_any(question_about("llama2-7b", "vllm")).error().describe(), HasSubstr("of no runtime"));
 }
 
+TEST(AnyEstimate, RefusesOptionsOfOtherRuntimesAndFilesThatAreNotThere) {
+  const ConfigFolder config;
+  auto question = question_about(config.path(), "transformers");
+  question.request.gpu_layers = 3;
+  EXPECT_THAT(estimate_any(question).error().describe(), HasSubstr("gpu_layers: this is an option of llama.cpp"));
+  question = question_about(config.path());
+  question.profiles = "/no/such.toml";
+  EXPECT_EQ(estimate_any(question).error().code(), ErrorCode::NotFound);
+}
+
 TEST(AnyEstimate, LooksIntoTheFileOfProfiles) {
   const testing::TemporaryFile file("profiles.toml");
   std::ofstream(file.path()) << "[[profile]]\nname = \"ours\"\nbase = \"1GiB\"\nper_batch = 1\nper_token = 1\n";

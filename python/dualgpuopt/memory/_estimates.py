@@ -176,6 +176,7 @@ class ModelEstimate(NamedTuple):
         placed: Bytes of the tensors that `override_tensor` placed.
         profile: The parts of a profile; None with a model.
         free_provenance: Where `gpus` was a snapshot, whose numbers these are: "driver", "simulated" or "replayed".
+        notes: What was assumed because the model does not tell it, or is not known; what was asked for in vain.
 
     Example:
         >>> def show(estimate: ModelEstimate) -> None:
@@ -200,6 +201,7 @@ class ModelEstimate(NamedTuple):
     placed: int = 0
     profile: ProfileNeed | None = None
     free_provenance: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def _device(record: dict[str, Any]) -> DeviceNeed:
@@ -257,6 +259,7 @@ def _estimate(record: dict[str, Any], free_provenance: str | None) -> ModelEstim
         record.get("placed_bytes", 0),
         _profile(record),
         free_provenance,
+        tuple(record.get("notes", ())),
     )
 
 
