@@ -16,11 +16,11 @@ std::string heading(const Model& model, std::uint64_t context) {
 }
 
 std::string device_rows(const std::vector<DeviceNeed>& needs) {
-  auto text = format_text("{:<8}{:>7}{:>13}{:>13}{:>13}{:>13}{:>13}{:>13}\n", "DEVICE", "LAYERS", "WEIGHTS", "KV CACHE",
-                          "STATE", "COMPUTE", "SLACK", "TOTAL");
+  auto text = format_text("{:<8}{:>7} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12}\n", "DEVICE", "LAYERS", "WEIGHTS",
+                          "KV CACHE", "STATE", "COMPUTE", "SLACK", "TOTAL");
   for (const auto& need : needs) {
     if (!need.gpu && need.total() == 0) continue;
-    text += format_text("{:<8}{:>7}{:>13}{:>13}{:>13}{:>13}{:>13}{:>13}\n", device_name(need), need.layers,
+    text += format_text("{:<8}{:>7} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12}\n", device_name(need), need.layers,
                         format_bytes(need.weights), format_bytes(need.kv_cache), format_bytes(need.state),
                         format_bytes(need.compute + need.output), format_bytes(need.slack), format_bytes(need.total()));
   }

@@ -1,7 +1,9 @@
 
 #include <array>
+#include <cerrno>
 #include <fstream>
 #include <iostream>
+#include <system_error>
 
 #include "cli/command.h"
 #include "core/format.h"
@@ -29,15 +31,26 @@ std::string show(const OomError& error) {
   return text;
 }
 
+Error unreadable(const std::string& file, int problem) {
+  const auto code = problem == ENOENT ? ErrorCode::NotFound : ErrorCode::Io;
+  return {code, format_text("{}: it cannot be read: {}", file, std::generic_category().message(problem))};
+}
+
+Result<void> scan_file(const std::string& name, OomScanner& scanner) {
+  errno = 0;
+  std::ifstream file(name, std::ios::binary);
+  if (!file) return fail(unreadable(name, errno));
+  scan(file, scanner);
+  if (file.bad()) return fail(unreadable(name, errno));
+  return {};
+}
+
 int explain(const ExplainOptions& options) {
   OomScanner scanner;
   if (options.file == "-") {
     scan(std::cin, scanner);
-  } else {
-    std::ifstream file(options.file, std::ios::binary);
-    if (!file) return report(Error(ErrorCode::NotFound, options.file + ": it cannot be opened"));
-    scan(file, scanner);
-    if (file.bad()) return report(Error(ErrorCode::Io, options.file + ": it cannot be read"));
+  } else if (const auto read = scan_file(options.file, scanner); !read) {
+    return report(read.error());
   }
   const auto errors = scanner.finish();
   if (errors.empty()) {

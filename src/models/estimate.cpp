@@ -157,9 +157,7 @@ Result<void> check_parallel(const ModelShape& shape, const VllmOptions& options)
 }
 
 /// vLLM's GPUs are alike; of unequal ones the smallest counts.
-Result<VllmOptions> resolve_vllm(const EstimateRequest& given, const Model& model) {
-  const auto gpus = parse_gpus(given.gpus);
-  if (!gpus) return fail(gpus.error());
+Result<VllmOptions> resolve_vllm(const EstimateRequest& given, const Model& model, const GpuSpec& gpus) {
   const auto context = context_of(given, model.shape);
   if (!context) return fail(context.error());
   const auto cache = parse_cache_type("kv_type_k", given.key_type);
@@ -168,9 +166,9 @@ Result<VllmOptions> resolve_vllm(const EstimateRequest& given, const Model& mode
     return fail(ErrorCode::InvalidArgument,
                 format_text("kv_type_k: vLLM has no cache in {}; expected f16, bf16 or fp8", given.key_type));
   VllmOptions options;
-  options.total = gpus->free.empty() ? 0 : *std::min_element(gpus->free.begin(), gpus->free.end());
+  options.total = gpus.free.empty() ? 0 : *std::min_element(gpus.free.begin(), gpus.free.end());
   options.utilization = given.utilization;
-  options.parallel = gpus->count;
+  options.parallel = gpus.count;
   options.context = *context;
   options.batched_tokens = given.batched_tokens;
   options.cache_type = *cache;
@@ -183,6 +181,9 @@ Result<VllmOptions> resolve_vllm(const EstimateRequest& given, const Model& mode
 /// What was asked for and changes nothing.
 void add_notes(const EstimateRequest& given, LlamaCppEstimate& answer) {
   auto& notes = answer.model.notes;
+  if (answer.model.is_quantised_for_torch)
+    notes.emplace_back(
+        "the weights are quantised for vLLM and transformers: a GGUF file of this model has another size");
   if ((given.cpu_moe || given.host_expert_layers > 0) && answer.model.shape.experts.count == 0)
     notes.emplace_back("the model has no experts that --cpu-moe could keep in host memory");
   if (!given.override_tensor.empty() && answer.options.placed.empty())
@@ -220,8 +221,11 @@ Bytes placed_bytes(const LlamaCppEstimate& estimate) {
 Result<VllmEstimate> estimate_vllm(const EstimateRequest& given) {
   auto model = load_model(given);
   if (!model) return fail(std::move(model.error()));
-  const auto options = resolve_vllm(given, *model);
+  const auto gpus = parse_gpus(given.gpus);
+  if (!gpus) return fail(gpus.error());
+  const auto options = resolve_vllm(given, *model, *gpus);
   if (!options) return fail(options.error());
+  if (auto note = unequal_note(*gpus)) model->notes.push_back(*std::move(note));
   const auto need = vllm_need(*model, *options);
   return VllmEstimate{*std::move(model), *options, need};
 }

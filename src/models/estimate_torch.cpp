@@ -155,6 +155,7 @@ Result<TrainingEstimate> estimate_training(const EstimateRequest& given) {
   const auto options = resolve_training(given, *model, *gpus);
   if (!options) return fail(options.error());
   TrainingEstimate answer{*std::move(model), *options, std::nullopt, {}, {}, {}};
+  if (auto note = unequal_note(*gpus)) answer.model.notes.push_back(*std::move(note));
   answer.need = training_need(answer.model, answer.options);
   if (!gpus->free.empty()) answer.free = *std::min_element(gpus->free.begin(), gpus->free.end());
   if (answer.free) answer.limits = limits(answer.model, answer.options, for_buffers(*answer.free));

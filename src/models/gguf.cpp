@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <limits>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "core/format.h"
 #include "models/gguf_parser.h"
 #include "models/gguf_parts.h"
+#include "models/saturated.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -50,6 +53,7 @@ class Parser {
   [[nodiscard]] GgufList list(int depth);
   void skip_elements(Kind kind, std::uint64_t length, int depth);
   [[nodiscard]] GgufTensor tensor();
+  [[nodiscard]] Bytes missing_data(const GgufHeader& header) const;
   [[nodiscard]] std::uint64_t count(std::string_view what, std::uint64_t most);
   [[nodiscard]] std::string name(std::string_view what) { return bytes_.text(length(), kLongestName, what); }
   [[nodiscard]] std::uint64_t length() { return bytes_.number<std::uint64_t>("a length"); }
@@ -57,7 +61,16 @@ class Parser {
 
   ByteReader& bytes_;
   const GgufLimits& limits_;
+  Bytes data_end_ = 0;  ///< Of the tensor that lies last, from where the weights begin.
 };
+
+const std::string* name_told_twice(const std::vector<GgufTensor>& tensors) {
+  std::unordered_set<std::string_view> names;
+  for (const auto& tensor : tensors) {
+    if (!names.insert(tensor.name).second) return &tensor.name;
+  }
+  return nullptr;
+}
 
 GgufHeader Parser::header() {
   GgufHeader header;
@@ -71,7 +84,21 @@ GgufHeader Parser::header() {
   const auto keys = count("keys", limits_.keys);
   for (std::uint64_t i = 0; i < keys && !bytes_.failed(); ++i) pair(header);
   for (std::uint64_t i = 0; i < tensors && !bytes_.failed(); ++i) header.tensors.push_back(tensor());
+  if (const auto* twice = name_told_twice(header.tensors))
+    bytes_.refuse(format_text("there are two tensors {}", *twice));
+  header.missing = missing_data(header);
   return header;
+}
+
+/// Weights begin where the table ends, rounded up to the alignment (docs/gguf.md, "general.alignment").
+Bytes Parser::missing_data(const GgufHeader& header) const {
+  constexpr double usual_alignment = 32;
+  constexpr double largest_alignment = 1 << 20;
+  const auto told = std::clamp(header.number("general.alignment").value_or(usual_alignment), 1.0, largest_alignment);
+  const auto alignment = static_cast<std::uint64_t>(told);
+  const auto padding = (alignment - bytes_.position() % alignment) % alignment;
+  const auto wanted = padding + data_end_;
+  return data_end_ > 0 && wanted > bytes_.left() ? wanted - bytes_.left() : 0;
 }
 
 std::uint64_t Parser::count(std::string_view what, std::uint64_t most) {
@@ -154,7 +181,7 @@ GgufTensor Parser::tensor() {
   for (std::uint32_t i = 0; i < dimensions && !bytes_.failed(); ++i)
     tensor.shape[i] = bytes_.number<std::uint64_t>("a dimension");
   tensor.type = bytes_.number<std::uint32_t>("a tensor's type");
-  bytes_.skip(sizeof(std::uint64_t), "a tensor's offset");
+  const auto offset = bytes_.number<std::uint64_t>("a tensor's offset");
   if (bytes_.failed()) return tensor;
   const auto type = tensor_type(tensor.type);
   if (!type) {
@@ -169,6 +196,7 @@ GgufTensor Parser::tensor() {
   const auto size = tensor_bytes(*type, tensor.shape[0], rows);
   if (!size) bytes_.refuse(format_text("tensor {} has an impossible shape for {}", tensor.name, type->name));
   tensor.bytes = size.value_or(0);
+  data_end_ = std::max(data_end_, saturated(static_cast<double>(offset) + static_cast<double>(tensor.bytes)));
   return tensor;
 }
 
@@ -213,6 +241,7 @@ Result<GgufHeader> read_gguf_model(const std::filesystem::path& file, const Gguf
     if (!header) return header;
     if (model.metadata.empty()) std::swap(model.metadata, header->metadata);
     model.version = header->version;
+    model.missing += header->missing;
     std::move(header->tensors.begin(), header->tensors.end(), std::back_inserter(model.tensors));
   }
   const auto wanted = model.number("split.tensors.count");

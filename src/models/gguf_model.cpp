@@ -163,8 +163,11 @@ Result<Model> load_gguf_model(const std::filesystem::path& file) {
   auto weights = fitted(weights_of(*header), shape->layers.size());
   auto tensors = tensors_of(*header, shape->layers.size());
   std::vector<std::string> notes;
+  if (header->missing > 0)
+    notes.push_back(format_text("the file is cut off: {} of its weights are missing; they are counted all the same",
+                                format_bytes(header->missing)));
   if (!is_known_architecture(shape->architecture)) notes.push_back(unknown_architecture_note(shape->architecture));
-  return Model{*std::move(shape), std::move(weights), std::move(tensors), std::move(notes)};
+  return Model{*std::move(shape), std::move(weights), std::move(tensors), false, std::move(notes)};
 }
 
 }  // namespace dualgpuopt::memory

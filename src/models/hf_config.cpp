@@ -52,7 +52,7 @@ Result<Model> model_of(const Json& config) {
   auto tensors = tensors_of(shape, *weights, hints.file_type);
   auto notes = weight_notes(config, text);
   if (!is_known_architecture(shape.architecture)) notes.push_back(unknown_architecture_note(shape.architecture));
-  return Model{std::move(shape), *std::move(weights), std::move(tensors), std::move(notes)};
+  return Model{std::move(shape), *std::move(weights), std::move(tensors), hints.small.has_value(), std::move(notes)};
 }
 
 /// With the weights that the tensors have.
@@ -80,6 +80,11 @@ Result<Model> load_hf_model(const std::filesystem::path& path) {
   const auto folder = is_folder ? path : path.parent_path();
   const auto config = is_config ? path : folder / "config.json";
   auto text = read_json_file(config);
+  if (!text && text.error().code() == ErrorCode::NotFound && !is_config && std::filesystem::exists(path, code))
+    return fail(ErrorCode::NotFound,
+                format_text("{}: there is no such file, which tells the model's dimensions: get it from where the "
+                            "weights come from",
+                            config.string()));
   auto model = text ? parse_hf_config(*text) : fail(text.error());
   if (!model) return fail(std::move(model.error()).with_context(config.string()));
   if (model->shape.name.empty())

@@ -176,7 +176,7 @@ Result<Model> parse_hparams(std::string_view json) {
   auto tensors = tensors_of(shape, *weights, text_at(document, "file_type"));
   std::vector<std::string> notes;
   if (!is_known_architecture(shape.architecture)) notes.push_back(unknown_architecture_note(shape.architecture));
-  return Model{std::move(shape), *std::move(weights), std::move(tensors), std::move(notes)};
+  return Model{std::move(shape), *std::move(weights), std::move(tensors), false, std::move(notes)};
 }
 
 Result<Model> load_hparams(const std::filesystem::path& file) {

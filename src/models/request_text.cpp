@@ -48,6 +48,13 @@ Result<GpuSpec> parse_gpus(const std::string& text) {
   return spec;
 }
 
+std::optional<std::string> unequal_note(const GpuSpec& gpus) {
+  if (gpus.free.empty()) return std::nullopt;
+  const auto [least, most] = std::minmax_element(gpus.free.begin(), gpus.free.end());
+  if (*least == *most) return std::nullopt;
+  return format_text("the GPUs are not alike: each is counted as the smallest, {}", format_bytes(*least));
+}
+
 Result<std::vector<double>> parse_split(const std::string& text, const GpuSpec& gpus) {
   std::vector<double> shares;
   if (text.empty()) {
@@ -82,7 +89,7 @@ Result<TensorType> parse_cache_type(const char* option, const std::string& text)
   if (const auto type = tensor_type(text == "fp8" ? "i8" : text)) return *type;
   return fail(
       ErrorCode::InvalidArgument,
-      format_text("{}: \"{}\" is not known; expected f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl, fp8 or f32",
+      format_text("{}: \"{}\" is not known; expected f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl, fp8, i8 or f32",
                   option, text));
 }
 

@@ -1,6 +1,7 @@
 // Reads the texts of a request for an estimate.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct GpuSpec {
 
 /// Errors name the field.
 [[nodiscard]] Result<GpuSpec> parse_gpus(const std::string& text);
+
+/// For runtimes whose GPUs are alike: which size counts, where they are not. Empty where they are.
+[[nodiscard]] std::optional<std::string> unequal_note(const GpuSpec& gpus);
 
 /// Shares such as "3,1"; where none are given as runtimes have them: by what is free, or equal (empty).
 [[nodiscard]] Result<std::vector<double>> parse_split(const std::string& text, const GpuSpec& gpus);

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/format.h"
-#include "models/largest.h"
 #include "models/layer_matrices.h"
 #include "models/request_text.h"
 #include "models/saturated.h"
@@ -183,42 +181,6 @@ double trained_parameters(const Model& model, const TrainingOptions& options) {
   return options.lora_rank > 0 ? adapter_parameters(model.shape, options.lora_rank) : model.weights.parameters;
 }
 
-bool fits(const Model& model, const TrainingOptions& options, Bytes available) {
-  return training_need(model, options).total() <= available;
-}
-
-using Change = void (*)(TrainingOptions&);
-struct Remedy {
-  Change change;
-  const char* words;
-};
-
-constexpr Remedy kRemedies[] = {
-    {[](TrainingOptions& o) { o.flash_attention = true; }, "use flash attention: --flash-attn on"},
-    {[](TrainingOptions& o) { o.checkpointing = true; }, "compute activations again: --checkpointing"},
-    {[](TrainingOptions& o) { o.optimizer = Optimizer::AdamW8bit; },
-     "keep the optimizer's states in 8 bits: --optimizer adamw8bit"},
-    {[](TrainingOptions& o) { o.sharding = Sharding::Full; },
-     "spread weights and states over the GPUs: --sharding full"},
-    {[](TrainingOptions& o) { o.lora_rank = 16; }, "train adapters alone: --lora-rank 16"},
-};
-
-std::optional<std::string> smaller_batch(const Model& model, const TrainingOptions& options, Bytes available) {
-  const auto batch = largest_training_batch(model, options, available);
-  if (batch == 0 || batch >= options.batch) return std::nullopt;
-  return format_text("compute fewer sequences at once and accumulate: --batch {}", batch);
-}
-
-std::optional<std::string> shorter_sequences(const Model& model, TrainingOptions options, Bytes available) {
-  constexpr std::uint64_t step = 64;
-  const auto steps = last_that(1, options.context / step, [&](std::uint64_t count) {
-    options.context = count * step;
-    return fits(model, options, available);
-  });
-  if (steps == 0) return std::nullopt;
-  return format_text("shorten the sequences to {0} tokens: --context {0}", steps * step);
-}
-
 }  // namespace
 
 const char* to_string(TrainingPhase phase) {
@@ -259,26 +221,6 @@ TrainingNeed training_need(const Model& model, const TrainingOptions& options) {
   set_peak(need, TrainingPhase::Backward, backward_bytes(token, tokens, casts, gradients, options));
   set_peak(need, TrainingPhase::Step, gradients + step);
   return need;
-}
-
-std::uint64_t largest_training_batch(const Model& model, TrainingOptions options, Bytes available) {
-  constexpr std::uint64_t most = 1U << 20;
-  return last_that(1, most, [&](std::uint64_t batch) {
-    options.batch = batch;
-    return fits(model, options, available);
-  });
-}
-
-std::vector<std::string> training_remedies(const Model& model, const TrainingOptions& options, Bytes available) {
-  std::vector<std::string> found;
-  if (auto words = smaller_batch(model, options, available)) found.push_back(*std::move(words));
-  for (const auto& [change, words] : kRemedies) {
-    auto changed = options;
-    change(changed);
-    if (fits(model, changed, available)) found.emplace_back(words);
-  }
-  if (auto words = shorter_sequences(model, options, available)) found.push_back(*std::move(words));
-  return found;
 }
 
 }  // namespace dualgpuopt::memory

@@ -137,9 +137,17 @@ void advise_mps(const OomError& error, Measures& measures) {
                   error.limit ? " of " + size(*error.limit) : ""));
 }
 
+/// Whether PyTorch's own limit was in the way, and not that the device itself was full.
+bool met_limit(const OomError& error) {
+  if (!error.limit || !error.total || *error.limit >= *error.total) return false;
+  if (!error.requested || !error.free || *error.free >= *error.requested) return true;
+  const auto held = error.reserved ? *error.reserved : error.allocated.value_or(0) + error.reserved_unused.value_or(0);
+  return held + *error.requested > *error.limit;
+}
+
 void advise_pytorch(const OomError& error, Measures& measures) {
   if (error.backend == OomBackend::Mps) return advise_mps(error, measures);
-  const bool is_limited = error.limit && error.total && *error.limit < *error.total;
+  const bool is_limited = met_limit(error);
   if (is_limited)
     measures.push_back(format_text("This process may take {} only: raise torch.cuda.set_per_process_memory_fraction.",
                                    size(*error.limit)));

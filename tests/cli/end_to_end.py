@@ -525,7 +525,7 @@ class ExplainOom(Folder):
     def test_a_file_that_cannot_be_read(self):
         missing = gpumem("explain-oom", self.folder / "no.log")
         self.assertEqual(missing.returncode, 1)
-        self.assertIn("no.log: it cannot be opened", missing.stderr)
+        self.assertIn("no.log: it cannot be read: No such file or directory", missing.stderr)
         self.assertIn("it cannot be read", gpumem("explain-oom", self.folder).stderr)
 
 

@@ -50,7 +50,8 @@ TEST(GgufShape, HasHeads) {
   GgufWriter writer;
   writer.text("general.architecture", "x").number("x.block_count", 2).number("x.embedding_length", 64);
   EXPECT_THAT(shape_in(writer).error().describe(), HasSubstr("the key x.attention.head_count is missing"));
-  EXPECT_FALSE(shape_in(writer.number("x.attention.head_count", 0)));
+  EXPECT_THAT(shape_in(writer.number("x.attention.head_count", 0)).error().describe(),
+              HasSubstr("the key x.attention.head_count is no number of at least 1"));
 }
 
 TEST(GgufShape, KnowsWindowsAndTheirPattern) {
@@ -120,6 +121,21 @@ TEST(GgufShape, NamesTheKeyThatIsWrong) {
   negative.text("general.architecture", "x").number("x.block_count", 1).number("x.embedding_length", 4);
   negative.numbers("x.attention.head_count", {-4});
   EXPECT_THAT(shape_in(negative).error().describe(), HasSubstr("the key x.attention.head_count is -4"));
+}
+
+TEST(GgufModel, SaysWhatIsMissingAndWhatIsNotKnown) {
+  const TemporaryFile file("m.gguf");
+  llama()
+      .text("general.architecture", "zebra")
+      .number("zebra.block_count", 1)
+      .number("zebra.embedding_length", 64)
+      .number("zebra.attention.head_count", 4)
+      .tensor("token_embd.weight", {64, 1024}, 0)
+      .write(file.path());
+  const auto model = load_gguf_model(file.path());
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_THAT(model->notes, ::testing::ElementsAre(HasSubstr("cut off: 256 KiB of its weights"),
+                                                   HasSubstr("\"zebra\" is not known")));
 }
 
 TEST(GgufModel, IsLoadedWithItsWeights) {

@@ -105,6 +105,26 @@ TEST(Gguf, RefusesImpossibleTensors) {
               HasSubstr("a tensor's name has 2000 bytes"));
 }
 
+TEST(Gguf, RefusesTwoTensorsOfOneName) {
+  const TemporaryFile file("m.gguf");
+  small_model().tensor("output_norm.weight", {4096}, 0).write(file.path());
+  EXPECT_THAT(read_gguf(file.path()).error().describe(), EndsWith("there are two tensors output_norm.weight"));
+}
+
+TEST(Gguf, TellsHowMuchOfTheWeightsIsMissing) {
+  const TemporaryFile file("m.gguf");
+  const auto writer = small_model();
+  writer.write(file.path());
+  const auto header = writer.bytes().size();
+  const Bytes weights = 4096ULL * 32000 / 256 * 144;  // the larger of the two, which both begin at 0
+  const auto data = (header + 31) / 32 * 32;
+  EXPECT_EQ(read_gguf(file.path())->missing, data - header + weights);
+  std::filesystem::resize_file(file.path(), data + weights - 1);
+  EXPECT_EQ(read_gguf(file.path())->missing, 1U);
+  std::filesystem::resize_file(file.path(), data + weights);
+  EXPECT_EQ(read_gguf(file.path())->missing, 0U);
+}
+
 TEST(GgufModel, JoinsTheParts) {
   const TemporaryFile first("m-00001-of-00002.gguf");
   auto head = small_model();

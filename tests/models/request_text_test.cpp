@@ -39,5 +39,12 @@ TEST(RequestText, AModelMustBeNamed) {
   EXPECT_EQ(load_model(request).error().code(), ErrorCode::NotFound);
 }
 
+TEST(RequestText, SaysWhichOfUnequalGpusCounts) {
+  EXPECT_EQ(unequal_note(*parse_gpus("2")), std::nullopt);
+  EXPECT_EQ(unequal_note(*parse_gpus("8GiB,8GiB")), std::nullopt);
+  EXPECT_EQ(unequal_note(*parse_gpus("24GiB,8GiB")),
+            "the GPUs are not alike: each is counted as the smallest, 8.0 GiB");
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

@@ -31,4 +31,11 @@ inline Model qwen3_235b(const std::string& file_type = "Q8_0") {
                         file_type + "\"}");
 }
 
+/// Mistral 7B with 4 layers: PyTorch itself counts what its training takes (benchmarks/models/training_report.py).
+inline Model small_mistral() {
+  return *parse_hf_config(R"({"model_type": "mistral", "hidden_size": 4096, "intermediate_size": 14336,
+    "num_hidden_layers": 4, "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 32768,
+    "sliding_window": null, "tie_word_embeddings": false})");
+}
+
 }  // namespace dualgpuopt::memory::testing

@@ -8,16 +8,10 @@ namespace dualgpuopt::memory {
 namespace {
 
 using testing::mib;
+using testing::small_mistral;
 
 constexpr double kGiB = 1024 * 1024 * 1024.0;
 double gib(Bytes bytes) { return static_cast<double>(bytes) / kGiB; }
-
-/// Mistral 7B with 4 layers: PyTorch itself counts what its training takes (benchmarks/models/training_report.py).
-Model small_mistral() {
-  return *parse_hf_config(R"({"model_type": "mistral", "hidden_size": 4096, "intermediate_size": 14336,
-    "num_hidden_layers": 4, "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 32768,
-    "sliding_window": null, "tie_word_embeddings": false})");
-}
 
 TrainingOptions load(std::uint64_t batch, std::uint64_t context) {
   TrainingOptions options;
@@ -109,32 +103,6 @@ TEST(Training, AdaptersLeaveTheWeightsAsTheyAre) {
   EXPECT_LT(gib(need.weights), 4.9);
   EXPECT_GT(need.weights, model.weights.in_file());
   EXPECT_NEAR(static_cast<double>(need.optimizer) / 8, 41.9e6, 0.1e6) << "41.9 million parameters, as PEFT prints";
-}
-
-TEST(Training, LargestBatchIsTheLastThatFits) {
-  const auto options = with(TrainingPrecision::Brain16);
-  const Bytes available = 40_GiB;
-  auto at_most = options;
-  at_most.batch = largest_training_batch(small_mistral(), options, available);
-  EXPECT_GT(at_most.batch, 8U);
-  EXPECT_LE(training_need(small_mistral(), at_most).total(), available);
-  ++at_most.batch;
-  EXPECT_GT(training_need(small_mistral(), at_most).total(), available);
-  EXPECT_EQ(largest_training_batch(small_mistral(), options, 1_GiB), 0U);
-}
-
-TEST(Training, EachRemedyIsSaidOnlyWhereItSuffices) {
-  const auto options = with(TrainingPrecision::Brain16);
-  const auto found = training_remedies(small_mistral(), options, 20_GiB);
-  const auto says = [&](const std::string& words) {
-    return std::any_of(found.begin(), found.end(),
-                       [&](const auto& remedy) { return remedy.find(words) != std::string::npos; });
-  };
-  EXPECT_TRUE(says("--checkpointing"));
-  EXPECT_TRUE(says("--batch 5")) << ::testing::PrintToString(found);
-  EXPECT_FALSE(says("--sharding")) << "there is one GPU";
-  EXPECT_FALSE(says("adamw8bit")) << "the activations are too much";
-  EXPECT_TRUE(training_remedies(small_mistral(), options, 1_GiB).empty());
 }
 
 TEST(Training, RefusesNothingToDo) {

@@ -87,6 +87,16 @@ TEST(OomAdvice, AgainstFragmentsIsWhatTheVersionKnows) {
   EXPECT_THAT(measures_against(error)[0], HasSubstr("PYTORCH_HIP_ALLOC_CONF"));
 }
 
+TEST(OomAdvice, BlamesPyTorchsLimitWhereItWasMet) {
+  auto met = pytorch(2_GiB, 10_GiB, 7_GiB, 0);
+  met.limit = 8_GiB;
+  EXPECT_THAT(measures_against(met), Contains(HasSubstr("set_per_process_memory_fraction")));
+  auto full = pytorch(2_GiB, 1_GiB, 3_GiB, 0);
+  full.limit = 8_GiB;
+  EXPECT_THAT(measures_against(full), Not(Contains(HasSubstr("set_per_process_memory_fraction"))))
+      << "5 of the 8 GiB would be taken: the device is full";
+}
+
 TEST(OomAdvice, WhatIsLargerThanTheGpuWillNeverFit) {
   auto error = pytorch(64_GiB, 10_GiB, 1_GiB, 1_GiB);
   EXPECT_THAT(measures_against(error)[0], HasSubstr("4.0 times the 16.0 GiB"));

@@ -37,6 +37,14 @@ def test_finds_nothing_where_there_is_nothing(text: str) -> None:
     assert explained(text) == ""
 
 
+def test_takes_bytes_and_refuses_what_is_no_text():
+    (error,) = explain_oom(CUDA_OOM.encode() + b"\xff")
+    assert error.source == "PyTorch"
+    for what in (None, RuntimeError(CUDA_OOM), 7):
+        with pytest.raises(TypeError, match="takes a text, and this is of type"):
+            explain_oom(what)
+
+
 def test_a_report_is_made_of_out_of_memory_errors_only() -> None:
     out = io.StringIO()
     assert not report_oom(ValueError("no"), file=out)

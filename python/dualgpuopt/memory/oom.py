@@ -103,7 +103,7 @@ def _error(line: str) -> OomError:
     return OomError(**values)
 
 
-def explain_oom(text: str) -> list[OomError]:
+def explain_oom(text: str | bytes) -> list[OomError]:
     """The out-of-memory errors in a text, the fatal ones first; PyTorch, JAX, TensorFlow, llama.cpp, vLLM and others.
 
     Args:
@@ -112,10 +112,17 @@ def explain_oom(text: str) -> list[OomError]:
     Returns:
         Empty when there is none that it knows.
 
+    Raises:
+        TypeError: This is no text, such as an exception: `explain_oom(str(error))`.
+
     Example:
         >>> [error.source for error in explain_oom("HIP out of memory. Tried to allocate 2.00 GiB")]
         ['PyTorch']
     """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    if not isinstance(text, str):
+        raise TypeError(f"explain_oom takes a text, and this is of type {type(text).__name__}: give it str(error)")
     return [_error(line) for line in _core.explain_oom(text.encode("utf-8", "replace").decode("utf-8"))]
 
 

@@ -38,6 +38,7 @@ struct GgufHeader {
   std::uint32_t version = 0;
   std::map<std::string, GgufValue, std::less<>> metadata;
   std::vector<GgufTensor> tensors;
+  Bytes missing = 0;  ///< Of the weights that the table of tensors tells, how many lie beyond the end of the file.
 
   /// Empty when there is no such key, or when it holds something else.
   [[nodiscard]] std::optional<double> number(std::string_view key) const;

@@ -13,6 +13,7 @@ struct Model {
   ModelShape shape;
   ModelWeights weights;
   std::vector<ModelTensor> tensors = {};  ///< By name; `weights` are their sums. Empty where nobody asked for names.
+  bool is_quantised_for_torch = false;    ///< By a "quantization_config", in a format that llama.cpp does not have.
   std::vector<std::string> notes = {};    ///< What was assumed because the source does not tell it, or is not known.
 };
 

@@ -64,7 +64,8 @@ struct TrainingNeed {
 /// The largest batch a GPU of which `available` bytes are free for PyTorch; 0 when not even one sequence fits.
 [[nodiscard]] std::uint64_t largest_training_batch(const Model& model, TrainingOptions options, Bytes available);
 
-/// Changes that would each make it fit alone, those that cost least first; in words, with their numbers.
+/// Changes that would each make it fit alone, those that cost least first; where none would, several that do together,
+/// in one text. In words, with their numbers; empty where nothing helps.
 [[nodiscard]] std::vector<std::string> training_remedies(const Model& model, const TrainingOptions& options,
                                                          Bytes available);
 
