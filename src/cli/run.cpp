@@ -22,7 +22,7 @@ struct RunOptions {
   std::string config;
   std::string interval;
   std::string budget;
-  std::string priority;
+  std::optional<std::string> priority;
   std::string on_pressure;
   std::string on_pressure_timeout = "30s";
   std::string grace = "10s";
@@ -51,17 +51,15 @@ Result<Duration> parse_named(const std::string& option, const std::string& text)
   return parsed;
 }
 
-Result<void> check_priority(const std::string& text) {
-  if (text.find_first_of(std::string_view("\n\0", 2)) == std::string::npos) return {};
-  return fail(ErrorCode::InvalidArgument, "--priority: it must be one line");
-}
-
 /// What was written on the command line, understood.
 Result<job::JobOptions> resolve(const RunOptions& options) {
   job::JobOptions resolved;
   resolved.command = options.command;
-  resolved.priority = options.priority;
-  if (auto valid = check_priority(options.priority); !valid) return fail(valid.error());
+  if (options.priority) {
+    const auto priority = job::parse_priority(*options.priority);
+    if (!priority) return fail(priority.error());
+    resolved.priority = *priority;
+  }
   if (options.has_budget) {
     auto budget = job::parse_budget(options.budget);
     if (!budget) return fail(std::move(budget.error()).with_context("--gpu-budget"));
@@ -202,7 +200,8 @@ void add_run(CLI::App& app, Action& action) {
   command->add_option("--on-pressure-timeout", options->on_pressure_timeout, "It is killed after this long")
       ->capture_default_str();
   command->add_flag("--without-gpu", options->without_gpu, "Start even where the budget cannot be watched");
-  command->add_option("--priority", options->priority, "Handed on to the command as GPUMEM_PRIORITY");
+  command->add_option("--priority", options->priority,
+                      "low, normal or high: who is ended first when memory runs out, on the GPU and on the host");
   command->add_option("--json", options->json,
                       "Append a JSON record to this file; -: to standard error, for the summary");
   command->add_option("command", options->command, "The command and its arguments")->required();

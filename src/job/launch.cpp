@@ -48,11 +48,11 @@ struct Plan {
   std::vector<char*> environment_pointers;
 };
 
-Plan make_plan(const std::vector<std::string>& command, const std::string& priority) {
+Plan make_plan(const std::vector<std::string>& command, std::optional<JobPriority> priority) {
   Plan plan;
   plan.arguments = command;
   std::vector<std::string> entries;
-  if (!priority.empty()) entries.push_back("GPUMEM_PRIORITY=" + priority);
+  if (priority) entries.push_back(std::string("GPUMEM_PRIORITY=") + to_string(*priority));
   entries.push_back(std::string(kJobVariable) + std::string(kRoomForPid, '\0'));
   plan.environment = environment_with(entries);
   plan.argument_pointers = pointers_to(plan.arguments);
@@ -107,7 +107,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 
 int exit_code_of_failed_exec(int error) { return error == ENOENT || error == ENOTDIR ? kNotFound : kCannotRun; }
 
-Result<Launch> Launch::prepare(const std::vector<std::string>& command, const std::string& priority,
+Result<Launch> Launch::prepare(const std::vector<std::string>& command, std::optional<JobPriority> priority,
                                const JobSignals& signals) {
   auto gate = make_pipe();
   if (!gate) return fail(gate.error());
@@ -127,7 +127,10 @@ Result<Launch> Launch::prepare(const std::vector<std::string>& command, const st
   close_all({gate->reading, answer->writing});
   if (child > 0) {
     ::setpgid(child, child);  // the child does it, too: whoever comes first
-    return Launch(child, gate->writing, answer->reading);
+    Launch launch(child, gate->writing, answer->reading);
+    if (auto set = set_priority(child, priority.value_or(JobPriority::Normal)); !set)
+      return fail(std::move(set.error()));
+    return launch;
   }
   close_all({gate->writing, answer->reading});
   return fail(ErrorCode::Io, format_text("cannot start a process: {}", std::strerror(problem)));

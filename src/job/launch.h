@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dualgpuopt/memory/core/error.h"
+#include "job/job_priority.h"
 #include "job/job_signals.h"
 #include "job/terminal.h"
 
@@ -16,10 +17,11 @@ namespace dualgpuopt::memory::job {
 /// that it inherits nothing of either, and waits.
 class Launch {
  public:
-  /// Forks; `priority` empty: none is told. Call it from the thread that lives longest: when that ends, and so when
-  /// this process is killed, the job's leader gets SIGTERM (PR_SET_PDEATHSIG). Error: Io.
-  [[nodiscard]] static Result<Launch> prepare(const std::vector<std::string>& command, const std::string& priority,
-                                              const JobSignals& signals);
+  /// Forks; without a priority none is set or told. Call it from the thread that lives longest: when that ends, and so
+  /// when this process is killed, the job's leader gets SIGTERM (PR_SET_PDEATHSIG). Errors: Io, and those of
+  /// set_priority.
+  [[nodiscard]] static Result<Launch> prepare(const std::vector<std::string>& command,
+                                              std::optional<JobPriority> priority, const JobSignals& signals);
   Launch(Launch&& other) noexcept;
   Launch& operator=(Launch&&) = delete;
   /// A process that was not let go ends without having run the command.

@@ -180,7 +180,7 @@ RunRecord Supervisor::finish() {
   record.ended = parts_.clock.stamp();
   record.command = options_.command;
   record.job = job_;
-  record.priority = options_.priority;
+  record.priority = options_.priority ? to_string(*options_.priority) : "";
   record.end = end_.value_or(CommandEnd{0, SIGKILL});  // sent, but it is stuck
   record.wall = now - started_;
   record.budget = options_.rules.budget;

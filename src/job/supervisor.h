@@ -20,7 +20,7 @@ namespace dualgpuopt::memory::job {
 
 struct JobOptions {
   std::vector<std::string> command;
-  std::string priority;
+  std::optional<JobPriority> priority;
   BudgetRules rules;
   std::string pressure_command;  ///< Empty: none.
   Duration pressure_limit = std::chrono::seconds(30);

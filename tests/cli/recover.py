@@ -209,9 +209,9 @@ class AJobOfGpumemRun(Machine):
         super().setUp()
         self.victim(1)  # skips where there can be none
 
-    def job(self, *holdings):
+    def job(self, *holdings, priority="normal"):
         script = "".join(f"{sys.executable} -c \"$VICTIM\" complies & echo $!; " for _ in holdings) + "wait"
-        job = subprocess.Popen([GPUMEM, "run", "--", "bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        job = subprocess.Popen([GPUMEM, "run", "--priority", priority, "--", "bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                text=True, env=os.environ | {"VICTIM": VICTIM})
         self.addCleanup(self.end_job, job)
         lines = [job.stdout.readline().strip() for _ in range(2 * len(holdings))]
@@ -247,6 +247,16 @@ class AJobOfGpumemRun(Machine):
         for pid in pids:
             self.assertFalse(self.lives(pid))
         self.assert_lives(single)
+
+    def test_of_low_priority_goes_first(self):
+        low, _ = self.job(3, priority="low")
+        normal, _ = self.job(5)
+        target = f"{self.used() // GIB - 3}GiB"
+        decision, code = self.decide(target, "--execute", "--order", "lowest_priority", "--config", self.config())
+        self.assertEqual((code, decision["freed_bytes"]), (0, 3 * GIB), decision)
+        self.assertEqual(low.wait(timeout=10), 128 + signal.SIGTERM)
+        self.assertIsNone(normal.poll())
+        self.assertIn("OOM score adjustment 500", decision["rungs"][0]["candidates"][0]["reason"])
 
     def test_one_protected_member_spares_them_all(self):
         job, pids = self.job(5, 4)

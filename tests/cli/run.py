@@ -110,7 +110,7 @@ class TheCommandsOwn(Run):
         for words in ([], ["--nonsense", "--", "true"], ["--gpu-budget", "much", "--", "true"], ["--grace", "x", "--", "true"],
                       ["--gpu-budget", "0:1GiB,0:2GiB", "--", "true"], ["--on-pressure-timeout", "x", "--", "true"],
                       ["--interval", "0s", "--", "true"], ["--timeout", "x", "--", "true"],
-                      ["--priority", "a\nb", "--", "true"], ["--config", "/nonexistent", "--", "true"],
+                      ["--priority", "11", "--", "true"], ["--priority", "", "--", "true"], ["--config", "/nonexistent", "--", "true"],
                       ["--json", "/nonexistent/record", "--", "true"],
                       ["--gpu-budget", "", "--", "true"], ["--on-pressure", "", "--", "true"]):
             ended = self.run_gpumem(*words)
@@ -127,9 +127,22 @@ class TheCommandsOwn(Run):
         self.assertEqual(out, "line\n\0bytes")
 
     def test_environment_and_group(self):
-        ended = self.run_gpumem("--priority", "high", script="echo $GPUMEM_JOB $$ $(ps -o pgid= $$) $GPUMEM_PRIORITY")
+        ended = self.run_gpumem("--priority", "normal", script="echo $GPUMEM_JOB $$ $(ps -o pgid= $$) $GPUMEM_PRIORITY")
         job, leader, group, priority = ended.stdout.split()
-        self.assertEqual((job, group, priority), (leader, leader, "high"))
+        self.assertEqual((job, group, priority), (leader, leader, "normal"))
+
+    def test_a_priority_is_the_kernels(self):
+        score = "cat /proc/self/oom_score_adj"
+        ours = subprocess.run(score.split(), capture_output=True, text=True).stdout
+        self.assertEqual(self.run_gpumem("--priority", "normal", script=score).stdout, ours)
+        self.assertGreaterEqual(int(self.run_gpumem("--priority", "low", script=score).stdout), 500)
+        high = self.run_gpumem("--priority", "high", script=score)
+        if high.returncode == 0:
+            self.assertLessEqual(int(high.stdout), -500)
+        else:
+            self.assertEqual((high.returncode, high.stdout), (125, ""), "without the right nothing is started")
+            self.assertIn("--priority high: ", high.stderr)
+            self.assertIn("CAP_SYS_RESOURCE", high.stderr)
 
     def test_signals_are_as_without_us(self):
         look = ["grep", "-E", "Sig(Blk|Ign)|ShdPnd", "/proc/self/status"]

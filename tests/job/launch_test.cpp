@@ -14,7 +14,7 @@ namespace {
 using ::testing::Contains;
 
 /// In a child, because signals are blocked for good.
-int launched(const std::vector<std::string>& command, const std::string& priority = "") {
+int launched(const std::vector<std::string>& command, std::optional<JobPriority> priority = {}) {
   return exit_code_in_child([&] {
     const JobSignals signals;
     const Terminal terminal;
@@ -28,7 +28,8 @@ int launched(const std::vector<std::string>& command, const std::string& priorit
 TEST(Launch, RunsTheCommandInAGroupThatItsEnvironmentNames) {
   EXPECT_EQ(launched({"sh", "-c", "exit 7"}), 7);
   EXPECT_EQ(launched({"sh", "-c", "test $GPUMEM_JOB = $$ && test $(ps -o pgid= $$) = $$"}), 0);
-  EXPECT_EQ(launched({"sh", "-c", "test $GPUMEM_PRIORITY = high"}, "high"), 0);
+  EXPECT_EQ(launched({"sh", "-c", "test $GPUMEM_PRIORITY = low"}, JobPriority::Low), 0);
+  EXPECT_EQ(launched({"sh", "-c", "test $(cat /proc/self/oom_score_adj) -ge 500"}, JobPriority::Low), 0);
 }
 
 TEST(Launch, SaysWhyItCannotRun) {
@@ -42,7 +43,7 @@ TEST(Launch, RunsNothingThatWasNotLetGo) {
               const JobSignals signals;
               pid_t job = 0;
               {
-                const auto launch = Launch::prepare({"sh", "-c", "exit 7"}, "", signals);
+                const auto launch = Launch::prepare({"sh", "-c", "exit 7"}, {}, signals);
                 job = launch->job();
               }
               return exit_code_of(job);
