@@ -11,6 +11,9 @@
 namespace dualgpuopt::memory {
 namespace {
 
+/// nvidia-cuda-mps-server and -control, of which the kernel keeps 15 bytes.
+constexpr std::string_view kMpsName = "nvidia-cuda-mps";
+
 class HeldByPidfd final : public HeldProcess {
  public:
   explicit HeldByPidfd(ProcessHandle handle) : handle_(std::move(handle)) {}
@@ -50,6 +53,14 @@ class SystemProcesses final : public ProcessPort {
     const auto pids = table_.pids();
     return std::any_of(pids.begin(), pids.end(), [&](pid_t pid) {
       return pid != process.identity.pid && table_.pid_namespace(pid) == process.pid_namespace;
+    });
+  }
+
+  bool serves_mps() override {
+    const auto pids = table_.pids();
+    return std::any_of(pids.begin(), pids.end(), [&](pid_t pid) {
+      const auto brief = table_.read_brief(pid);
+      return brief && brief->name == kMpsName;
     });
   }
 

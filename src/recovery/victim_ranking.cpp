@@ -64,6 +64,9 @@ std::string obstacle_to_group(const UnitOfVictims& unit, const VictimFacts& fact
     if (unit.is_job && member->job != unit.group) {
       return format_text("PID {} of its group has not been started by gpumem run", pid);
     }
+    if (member->may_use_mps) {
+      return format_text("PID {} of its group may be a client of the Multi-Process Service on another GPU", pid);
+    }
     auto obstacle = obstacle_to_ending(*member, facts, policy);
     if (obstacle.empty()) obstacle = obstacle_to_listed(pid, facts, policy);
     if (!obstacle.empty()) return format_text("PID {} of its group may not be ended: {}", pid, obstacle);

@@ -48,6 +48,13 @@ void add_listed(VictimFacts& facts, const VictimPolicy& policy, ProcessPort& pro
   }
 }
 
+/// Clients of the service are told by each GPU's own list: of a member that this one's lacks it is not known.
+bool may_use_mps_elsewhere(pid_t pid, ProcessPort& processes) {
+  if (!processes.serves_mps()) return false;
+  const auto files = processes.gpu_device_files(pid);
+  return !files || !files->empty();
+}
+
 /// Of every group that may be a unit all members. One that cannot be read is put down as what nobody may end.
 void add_members(VictimFacts& facts, const VictimPolicy& policy, ProcessPort& processes) {
   std::set<pid_t> groups;
@@ -59,6 +66,7 @@ void add_members(VictimFacts& facts, const VictimPolicy& policy, ProcessPort& pr
       if (facts.processes.contains(pid)) continue;
       auto process = look_at(pid, policy.unit, processes);
       if (process) {
+        process->may_use_mps = may_use_mps_elsewhere(pid, processes);
         facts.processes.emplace(pid, std::move(*process));
       } else if (process.error().code() != ErrorCode::NotFound) {
         VictimProcess unknown;

@@ -30,6 +30,13 @@ TEST(SystemProcesses, KnowThisProcessAndItsFamily) {
   EXPECT_NE(port->user_name(0), "");
 }
 
+TEST(SystemProcesses, SayWhetherTheMultiProcessServiceRuns) {
+  const auto port = make_system_processes();
+  EXPECT_FALSE(port->serves_mps());
+  const IdleChild server("nvidia-cuda-mps");  // of nvidia-cuda-mps-server the kernel keeps as much
+  EXPECT_TRUE(port->serves_mps());
+}
+
 TEST(SystemProcesses, HoldAProcessAndSignalIt) {
   const auto port = make_system_processes();
   const IdleChild child("held");

@@ -89,6 +89,7 @@ class ProcessWorld {
   std::shared_ptr<VirtualClock> clock = std::make_shared<VirtualClock>();
   ProcessRights rights;
   std::set<pid_t> family{1, 50, 51};
+  bool serves_mps = false;
   Bytes unattributed = 0;
   Provenance provenance = Provenance::Driver;
   std::string lost = {};                         ///< Measurements fail with it.
@@ -210,6 +211,7 @@ class ProcessWorld {
       const auto* process = world_.find(info.identity.pid);
       return process != nullptr && process->keeps_namespace;
     }
+    bool serves_mps() override { return world_.serves_mps; }
     Result<std::vector<std::string>> gpu_device_files(pid_t pid) override {
       auto* process = world_.find(pid);
       world_.before_call("files", process);

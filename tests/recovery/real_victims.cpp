@@ -58,6 +58,7 @@ class DeviceUsers final : public ProcessPort {
     return system_->environment_value(pid, name);
   }
   bool keeps_namespace(const ProcessInfo& process) override { return system_->keeps_namespace(process); }
+  bool serves_mps() override { return system_->serves_mps(); }
   Result<std::vector<std::string>> gpu_device_files(pid_t /*pid*/) override {
     at_files();
     return std::vector<std::string>{"/dev/nvidia0"};

@@ -38,6 +38,7 @@ class Machine {
     if (chance(0.05)) policy_.mode = ActionMode::DryRun;
     if (chance(0.05)) world_.provenance = Provenance::Replayed;
     world_.rights = {1000, chance(0.5)};
+    world_.serves_mps = chance(0.1);
     for (int i = number(2, 7); i > 0; --i) {
       if (const auto pid = number(1, 60); world_.find(pid) == nullptr) populate(pid);
     }
@@ -166,6 +167,7 @@ class Machine {
     for (const auto& other : world_.processes()) {
       if (other.info.group != process.info.group || world_.has_exited(other) || other.is_gone_from_table) continue;
       if (!is_allowed(other) || other.job != process.info.group) return false;
+      if (world_.serves_mps && bytes_of(other) == 0 && other.device_open) return false;
     }
     return true;
   }

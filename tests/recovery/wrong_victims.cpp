@@ -211,6 +211,21 @@ TEST_F(WrongVictim, ThatComputesThroughTheMultiProcessService) {
   expect_spared("Multi-Process Service");
 }
 
+TEST_F(WrongVictim, WhoseGroupMayHaveAClientOfTheServiceOnAnotherGpu) {
+  auto policy = executing();
+  policy.victims.unit = VictimUnit::Group;
+  wrong.job = kWrong;
+  auto& elsewhere = world.add(kWrong + 1, 0);
+  elsewhere.info.group = kWrong;
+  elsewhere.job = kWrong;
+  world.serves_mps = true;
+  EXPECT_THAT(run(policy).victims.front().candidates.back().reason,
+              HasSubstr("PID 101 of its group may be a client of the Multi-Process Service on another GPU"));
+  EXPECT_THAT(wrong.signals, IsEmpty());
+  EXPECT_THAT(elsewhere.signals, IsEmpty());
+  EXPECT_THAT(right.signals, ElementsAre(SIGTERM));
+}
+
 TEST_F(WrongVictim, ThatHasNoDeviceOpen) {
   wrong.device_open = false;
   expect_spared("no GPU's device file open");

@@ -37,6 +37,8 @@ class ProcessPort {
   [[nodiscard]] virtual Result<std::optional<std::string>> environment_value(pid_t pid, std::string_view name) = 0;
   /// Whether it is the first process of a PID namespace below ours that others are in.
   [[nodiscard]] virtual bool keeps_namespace(const ProcessInfo& process) = 0;
+  /// Whether NVIDIA's Multi-Process Service runs on this machine.
+  [[nodiscard]] virtual bool serves_mps() = 0;
   /// As dualgpuopt::memory::gpu_device_files().
   [[nodiscard]] virtual Result<std::vector<std::string>> gpu_device_files(pid_t pid) = 0;
   /// As ProcessHandle::open().

@@ -17,6 +17,7 @@ struct VictimProcess {
   ProcessInfo info;
   std::string user;              ///< Login name of the owner, or the number.
   std::optional<pid_t> job;      ///< Of its job marker.
+  bool may_use_mps = false;      ///< On another GPU: it has one open, this one's list lacks it, and the service runs.
   bool keeps_namespace = false;  ///< It is the first of a PID namespace that others are in: they would end with it.
 };
 
