@@ -1,4 +1,6 @@
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -16,6 +18,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr double kMostElements = 1e12;
+constexpr std::size_t kMostNotes = 5;
 
 /// The number at the beginning of "4.58 GiB (4.89 BPW)" and the word after it.
 std::optional<std::pair<double, std::string>> quantity(const std::string& text) {
@@ -158,6 +161,69 @@ void complete_experts(ModelShape& shape, std::uint64_t dense, std::optional<doub
   experts.feed_forward = each > 0 && *parameters > without ? saturated(std::round((*parameters - without) / each)) : 0;
 }
 
+/// The names that are read, and those that logs print besides.
+constexpr std::array kKnown{"n_batch",
+                            "n_cls_out",
+                            "n_ctx",
+                            "n_ctx_orig_yarn",
+                            "n_ctx_train",
+                            "n_deepstack_layers",
+                            "n_embd",
+                            "n_embd_head_k",
+                            "n_embd_head_k_mla",
+                            "n_embd_head_k_swa",
+                            "n_embd_head_v",
+                            "n_embd_head_v_mla",
+                            "n_embd_head_v_swa",
+                            "n_embd_inp",
+                            "n_embd_k_gqa",
+                            "n_embd_out",
+                            "n_embd_v_gqa",
+                            "n_expert",
+                            "n_expert_groups",
+                            "n_expert_shared",
+                            "n_expert_used",
+                            "n_ff",
+                            "n_ff_exp",
+                            "n_ff_shexp",
+                            "n_gqa",
+                            "n_group_used",
+                            "n_head",
+                            "n_head_kv",
+                            "n_layer",
+                            "n_layer_dense_lead",
+                            "n_layer_kv_from_start",
+                            "n_layer_nextn",
+                            "n_lora_kv",
+                            "n_lora_q",
+                            "n_merges",
+                            "n_no_rope_layer_step",
+                            "n_rot",
+                            "n_rot_full",
+                            "n_rot_swa",
+                            "n_seq_max",
+                            "n_swa",
+                            "n_ubatch",
+                            "n_vocab",
+                            "ssm_d_conv",
+                            "ssm_d_inner",
+                            "ssm_d_state",
+                            "ssm_dt_b_c_rms",
+                            "ssm_dt_rank",
+                            "ssm_n_group"};
+
+/// What looks like a hyper-parameter and is none: a slip of the pen would pass for a number that is not told.
+std::vector<std::string> unknown_names(const Json& hparams) {
+  std::vector<std::string> notes;
+  for (const auto& [name, value] : hparams.items()) {
+    const bool is_known = std::find(kKnown.begin(), kKnown.end(), name) != kKnown.end();
+    if (is_known || !(name.starts_with("n_") || name.starts_with("ssm_"))) continue;
+    if (notes.size() == kMostNotes) break;
+    notes.push_back(format_text("the hyper-parameter {} is not known, and not looked at", in_quotes(name)));
+  }
+  return notes;
+}
+
 }  // namespace
 
 Result<Model> parse_hparams(std::string_view json) {
@@ -174,7 +240,7 @@ Result<Model> parse_hparams(std::string_view json) {
                                     parameters(text_at(document, "model_params"))});
   if (!weights) return fail(std::move(weights.error()));
   auto tensors = tensors_of(shape, *weights, text_at(document, "file_type"));
-  std::vector<std::string> notes;
+  auto notes = unknown_names(inner);
   if (!is_known_architecture(shape.architecture)) notes.push_back(unknown_architecture_note(shape.architecture));
   return Model{std::move(shape), *std::move(weights), std::move(tensors), false, std::move(notes)};
 }

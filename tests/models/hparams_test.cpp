@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "core/format.h"
 #include "dualgpuopt/memory/models/model_source.h"
 #include "models/gguf_writer.h"
 #include "models/shapes.h"
@@ -97,6 +98,16 @@ TEST(Hparams, OfUnknownArchitecturesSaySo) {
       notes_of(R"(, "arch": "whatever")"),
       ::testing::ElementsAre("the architecture \"whatever\" is not known: its layers are taken for those of Llama"));
   EXPECT_THAT(notes_of(""), ::testing::ElementsAre(HasSubstr("the architecture is not told")));
+}
+
+TEST(Hparams, OfUnknownNamesSaySo) {
+  const auto model = parse_hparams(
+      R"({"arch": "llama", "model": "x", "n_embd": 64, "n_layer": 1, "n_head": 4, "n_heads_kv": 1, "rope": 3})");
+  EXPECT_THAT(model->notes,
+              ::testing::ElementsAre("the hyper-parameter \"n_heads_kv\" is not known, and not looked at"));
+  std::string many = R"({"arch": "llama", "n_embd": 64, "n_layer": 1, "n_head": 4)";
+  for (int i = 0; i < 1000; ++i) many += format_text(", \"n_x{}\": 1", i);
+  EXPECT_EQ(parse_hparams(many + "}")->notes.size(), 5U);
 }
 
 TEST(Hparams, NameTheKeyThatIsWrong) {
