@@ -19,7 +19,10 @@ constexpr std::array kNames{
     std::pair<Name, Name>{"deepseek_v2", "deepseek2"},
     std::pair<Name, Name>{"deepseek_v3", "deepseek2"},
     std::pair<Name, Name>{"deepseek_v32", "deepseek32"},
+    std::pair<Name, Name>{"bailing_moe", "bailingmoe"},
+    std::pair<Name, Name>{"bailing_moe_v2", "bailingmoe2"},
     std::pair<Name, Name>{"ernie4_5_moe", "ernie4_5-moe"},
+    std::pair<Name, Name>{"exaone_moe", "exaone-moe"},
     std::pair<Name, Name>{"falcon_mamba", "mamba"},
     std::pair<Name, Name>{"gemma3_text", "gemma3"},
     std::pair<Name, Name>{"gemma3n_text", "gemma3n"},
@@ -75,6 +78,10 @@ std::string gguf_architecture(const std::string& model_type) {
 
 bool is_known_architecture(const std::string& architecture) {
   return std::binary_search(kKnown.begin(), kKnown.end(), architecture);
+}
+
+bool is_encoder_decoder(const std::string& architecture) {
+  return architecture == "t5" || architecture == "t5encoder" || architecture == "mt5" || architecture == "umt5";
 }
 
 std::string unknown_architecture_note(const std::string& architecture) {

@@ -12,7 +12,12 @@ namespace dualgpuopt::memory {
 /// Whether the matrices, caches and states of its layers are known; another is taken for one like Llama.
 [[nodiscard]] bool is_known_architecture(const std::string& architecture);
 
-/// The sentence that says so of one that is not known, or not told.
+/// T5 and its likes, which have an encoder besides; they are not estimated, and `kNoEncoders` says so.
+[[nodiscard]] bool is_encoder_decoder(const std::string& architecture);
+inline constexpr const char* kNoEncoders =
+    "this is an encoder-decoder model, as T5 and Whisper are: only decoders are estimated";
+
+/// The sentence that says of an architecture that it is not known, or not told.
 [[nodiscard]] std::string unknown_architecture_note(const std::string& architecture);
 
 }  // namespace dualgpuopt::memory

@@ -85,11 +85,11 @@ void apply_latent(int mode, const ModelShape& shape, LlamaCppOptions& options) {
 /// What llama.cpp itself refuses (arg.cpp's kv_cache_types; llama_init_from_model).
 Result<void> check_cache(const EstimateRequest& given, const LlamaCppOptions& options) {
   constexpr std::array known{"f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"};
-  for (const auto& [field, type] :
-       {std::pair{"kv_type_k", options.cache.key_type.name}, std::pair{"kv_type_v", options.cache.value_type.name}}) {
+  for (const auto& [field, type, text] : {std::tuple{"kv_type_k", options.cache.key_type.name, given.key_type},
+                                          std::tuple{"kv_type_v", options.cache.value_type.name, given.value_type}}) {
     if (std::find(known.begin(), known.end(), type) == known.end())
       return fail(ErrorCode::InvalidArgument, format_text("{}: llama.cpp has no cache in {}; expected one of {}", field,
-                                                          given.key_type, fmt::join(known, ", ")));
+                                                          text, fmt::join(known, ", ")));
   }
   const bool is_quantised = options.cache.value_type.block_elements > 1;
   if (!is_quantised || options.flash_attention) return {};

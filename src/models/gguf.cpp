@@ -94,8 +94,9 @@ GgufHeader Parser::header() {
 Bytes Parser::missing_data(const GgufHeader& header) const {
   constexpr double usual_alignment = 32;
   constexpr double largest_alignment = 1 << 20;
-  const auto told = std::clamp(header.number("general.alignment").value_or(usual_alignment), 1.0, largest_alignment);
-  const auto alignment = static_cast<std::uint64_t>(told);
+  const auto told = header.number("general.alignment").value_or(usual_alignment);
+  const bool makes_sense = told >= 1 && told <= largest_alignment;
+  const auto alignment = static_cast<std::uint64_t>(makes_sense ? told : usual_alignment);
   const auto padding = (alignment - bytes_.position() % alignment) % alignment;
   const auto wanted = padding + data_end_;
   return data_end_ > 0 && wanted > bytes_.left() ? wanted - bytes_.left() : 0;

@@ -7,6 +7,7 @@
 #include "dualgpuopt/memory/models/model_source.h"
 #include "models/architectures.h"
 #include "models/shape_defaults.h"
+#include "models/tensor_name.h"
 
 namespace dualgpuopt::memory {
 namespace {
@@ -79,10 +80,97 @@ std::set<std::uint64_t> layers_with_keys(const GgufHeader& header) {
   for (const auto& tensor : header.tensors) {
     const auto is_key = tensor.name.ends_with(".attn_k.weight") || tensor.name.ends_with(".attn_qkv.weight") ||
                         tensor.name.ends_with(".attn_kv_a_mqa.weight");
-    if (is_key && tensor.name.starts_with("blk."))
-      layers.insert(std::stoul("0" + tensor.name.substr(4, tensor.name.find('.', 4) - 4)));
+    if (!is_key) continue;
+    if (const auto layer = layer_in_name(tensor.name)) layers.insert(*layer);
   }
   return layers;
+}
+
+/// What the keys say of single layers.
+class Layers {
+ public:
+  Layers(const GgufHeader& header, Keys& keys, const ModelShape& shape, std::uint64_t count)
+      : keys_(keys),
+        count_(count),
+        heads_(keys.by_layer("attention.head_count", count, 0)),
+        kv_heads_(keys.by_layer("attention.head_count_kv", count, 0)),
+        feed_forward_(keys.by_layer("feed_forward_length", count, 0)),
+        pattern_(keys.by_layer("attention.sliding_window_pattern", count, 0)),
+        indexers_(keys.by_layer("attention.indexer.types", count, 0)),
+        interval_(keys.count("full_attention_interval", customary_attention_interval(shape.architecture))),
+        dense_lead_(keys.count("leading_dense_block_count")),
+        without_cache_(std::min(std::max(keys.count("attention.shared_kv_layers"), shape.unloaded_layers), count)),
+        tells_kv_heads_(header.metadata.contains(shape.architecture + ".attention.head_count_kv")),
+        has_pattern_(header.list(shape.architecture + ".attention.sliding_window_pattern") != nullptr),
+        has_indexers_(header.list(shape.architecture + ".attention.indexer.types") != nullptr),
+        with_keys_(layers_with_keys(header)) {}
+
+  /// Models that only keep a state have none.
+  [[nodiscard]] bool have_heads() const {
+    return std::any_of(heads_.begin(), heads_.end(), [](std::uint64_t each) { return each > 0; });
+  }
+
+  [[nodiscard]] LayerShape layer(const ModelShape& shape, std::uint64_t i) {
+    LayerShape layer;
+    set_heads(layer, shape, i);
+    const bool has_part = !has_layers_of_one_part(shape.architecture) || feed_forward_[i] > 0;
+    layer.has_experts = has_part && shape.experts.count > 0 && i >= dense_lead_;
+    layer.feed_forward = layer.has_experts ? 0 : feed_forward_[i];
+    layer.cache = cache(layer, shape, i);
+    layer.indexer_length = indexer_length(shape, i);
+    if (layer.cache == LayerCache::Window) {
+      layer.key_length = keys_.count("attention.key_length_swa", layer.key_length);
+      layer.value_length = keys_.count("attention.value_length_swa", layer.value_length);
+    }
+    return layer;
+  }
+
+ private:
+  void set_heads(LayerShape& layer, const ModelShape& shape, std::uint64_t i) {
+    layer.heads = heads_[i];
+    layer.kv_heads = tells_kv_heads_ ? kv_heads_[i] : heads_[i];
+    const auto head_length = heads_[i] == 0 ? 0 : shape.embedding / heads_[i];
+    layer.key_length = keys_.count("attention.key_length", head_length);
+    layer.value_length = keys_.count("attention.value_length", head_length);
+    if (shape.latent.rank == 0) return;
+    // In files made for latent attention key_length is that of the one compressed key.
+    layer.key_length = keys_.count("attention.key_length_mla", layer.key_length);
+    layer.value_length = keys_.count("attention.value_length_mla", layer.value_length);
+    layer.kv_heads = heads_[i];
+  }
+
+  [[nodiscard]] LayerCache cache(const LayerShape& layer, const ModelShape& shape, std::uint64_t i) const {
+    if (i + without_cache_ >= count_) return LayerCache::None;
+    if (has_state(shape, i)) return LayerCache::State;
+    if (layer.kv_heads == 0) return LayerCache::None;
+    if (!has_pattern_ || shape.window == 0) return customary_cache(shape.architecture, i, shape.window);
+    return pattern_[i] != 0 ? LayerCache::Window : LayerCache::Full;
+  }
+
+  [[nodiscard]] bool has_state(const ModelShape& shape, std::uint64_t i) const {
+    if (interval_ > 0) return (i + 1) % interval_ != 0;
+    if (has_layers_of_one_part(shape.architecture) && feed_forward_[i] > 0) return false;
+    return shape.state.elements() > 0 && !with_keys_.contains(i);
+  }
+
+  [[nodiscard]] std::uint64_t indexer_length(const ModelShape& shape, std::uint64_t i) {
+    if (!has_indexers_) return customary_indexer_length(shape, i);
+    return indexers_[i] == 0 ? 0 : keys_.count("attention.indexer.key_length");
+  }
+
+  Keys& keys_;
+  std::uint64_t count_;
+  std::vector<std::uint64_t> heads_, kv_heads_, feed_forward_, pattern_, indexers_;
+  std::uint64_t interval_, dense_lead_, without_cache_;
+  bool tells_kv_heads_, has_pattern_, has_indexers_;
+  std::set<std::uint64_t> with_keys_;
+};
+
+LatentShape latent_of(Keys& keys) {
+  const auto rank = keys.count("attention.kv_lora_rank");
+  if (rank == 0) return {};
+  return {rank, keys.count("attention.q_lora_rank"), keys.count("rope.dimension_count"),
+          keys.count("attention.key_length_mla") == 0};
 }
 
 }  // namespace
@@ -91,66 +179,23 @@ Result<ModelShape> shape_of(const GgufHeader& header) {
   ModelShape shape;
   shape.architecture = header.text("general.architecture").value_or("");
   if (shape.architecture.empty()) return fail(ErrorCode::ParseFailed, "the key general.architecture is missing");
+  if (is_encoder_decoder(shape.architecture)) return fail(ErrorCode::Unsupported, kNoEncoders);
   shape.name = header.text("general.name").value_or("");
   Keys keys(header, shape.architecture);
-  const auto layers = keys.layers();
+  const auto count = keys.layers();
   shape.embedding = keys.required("embedding_length");
   shape.context = keys.count("context_length");
   shape.vocabulary = vocabulary_of(header, keys);
   shape.experts = {keys.count("expert_count"), keys.count("expert_used_count"),
                    keys.count("expert_feed_forward_length"), keys.count("expert_shared_feed_forward_length")};
-  shape.latent = {keys.count("attention.kv_lora_rank"), keys.count("attention.q_lora_rank"),
-                  keys.count("rope.dimension_count"), keys.count("attention.key_length_mla") == 0};
-  if (shape.latent.rank == 0) shape.latent = {};
+  shape.latent = latent_of(keys);
   shape.window = keys.count("attention.sliding_window");
   shape.state = {keys.count("ssm.conv_kernel"), keys.count("ssm.inner_size"), keys.count("ssm.state_size"),
                  keys.count("ssm.group_count"), keys.count("ssm.time_step_rank")};
-
-  const auto heads = keys.by_layer("attention.head_count", layers, 0);
-  const auto kv_heads = keys.by_layer("attention.head_count_kv", layers, 0);
-  const auto feed_forward = keys.by_layer("feed_forward_length", layers, 0);
-  const auto pattern = keys.by_layer("attention.sliding_window_pattern", layers, 0);
-  const bool has_pattern = header.list(shape.architecture + ".attention.sliding_window_pattern") != nullptr;
-  const auto interval = keys.count("full_attention_interval", customary_attention_interval(shape.architecture));
-  const auto dense_lead = keys.count("leading_dense_block_count");
-  const auto with_keys = layers_with_keys(header);
-  const bool has_indexers = header.list(shape.architecture + ".attention.indexer.types") != nullptr;
-  const auto indexers = keys.by_layer("attention.indexer.types", layers, 0);
-  shape.unloaded_layers = std::min(keys.count("nextn_predict_layers"), layers);
-  const auto without_cache =
-      std::min(std::max(keys.count("attention.shared_kv_layers"), shape.unloaded_layers), layers);
-  // Models that only keep a state have none.
-  const bool has_heads = std::any_of(heads.begin(), heads.end(), [](std::uint64_t each) { return each > 0; });
-  if (!has_heads && shape.state.elements() == 0) (void)keys.required("attention.head_count");
-  for (std::uint64_t i = 0; i < layers; ++i) {
-    LayerShape layer;
-    layer.heads = heads[i];
-    layer.kv_heads = header.metadata.contains(shape.architecture + ".attention.head_count_kv") ? kv_heads[i] : heads[i];
-    const auto head_length = heads[i] == 0 ? 0 : shape.embedding / heads[i];
-    layer.key_length = keys.count("attention.key_length", head_length);
-    layer.value_length = keys.count("attention.value_length", head_length);
-    // In files made for latent attention key_length is that of the one compressed key.
-    if (shape.latent.rank > 0) {
-      layer.key_length = keys.count("attention.key_length_mla", layer.key_length);
-      layer.value_length = keys.count("attention.value_length_mla", layer.value_length);
-      layer.kv_heads = heads[i];
-    }
-    layer.feed_forward = shape.experts.count > 0 && i >= dense_lead ? 0 : feed_forward[i];
-    layer.cache = has_pattern && shape.window > 0 ? (pattern[i] != 0 ? LayerCache::Window : LayerCache::Full)
-                                                  : customary_cache(shape.architecture, i, shape.window);
-    const bool is_state = interval > 0 ? (i + 1) % interval != 0 : shape.state.elements() > 0 && !with_keys.contains(i);
-    if (is_state) layer.cache = LayerCache::State;
-    if (layer.cache != LayerCache::State && layer.kv_heads == 0) layer.cache = LayerCache::None;
-    if (i + without_cache >= layers) layer.cache = LayerCache::None;
-    layer.indexer_length = has_indexers && indexers[i] == 0 ? 0 : customary_indexer_length(shape, i);
-    if (has_indexers && indexers[i] != 0) layer.indexer_length = keys.count("attention.indexer.key_length");
-    const bool is_local = layer.cache == LayerCache::Window;
-    if (is_local) {
-      layer.key_length = keys.count("attention.key_length_swa", layer.key_length);
-      layer.value_length = keys.count("attention.value_length_swa", layer.value_length);
-    }
-    shape.layers.push_back(layer);
-  }
+  shape.unloaded_layers = std::min(keys.count("nextn_predict_layers"), count);
+  Layers layers(header, keys, shape, count);
+  if (!layers.have_heads() && shape.state.elements() == 0) (void)keys.required("attention.head_count");
+  for (std::uint64_t i = 0; i < count && keys.error().empty(); ++i) shape.layers.push_back(layers.layer(shape, i));
   if (!keys.error().empty()) return fail(ErrorCode::ParseFailed, keys.error());
   return shape;
 }

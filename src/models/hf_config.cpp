@@ -16,7 +16,7 @@ using Json = nlohmann::json;
 WeightHints hints_of(const Json& config, const Json& text) {
   WeightHints hints{told_number_format(config, text), std::nullopt, std::nullopt};
   if (hints.file_type.empty()) hints.file_type = "bf16";
-  hints.small = small_layers(config);
+  hints.small = small_layers(config, text);
   for (const auto* object : {&text, &config}) {
     if (object->contains("tie_word_embeddings")) hints.tied = is_set(*object, "tie_word_embeddings");
   }
@@ -26,9 +26,9 @@ WeightHints hints_of(const Json& config, const Json& text) {
 /// Of what the weights are derived from, where no safetensors tell them.
 std::vector<std::string> weight_notes(const Json& config, const Json& text) {
   std::vector<std::string> notes;
-  if (told_number_format(config, text).empty() && !small_layers(config))
+  if (told_number_format(config, text).empty() && !small_layers(config, text))
     notes.emplace_back("config.json does not tell the weights' number format (dtype): 16 bits are assumed");
-  if (config.contains("quantization_config") && !small_layers(config))
+  if ((config.contains("quantization_config") || text.contains("quantization_config")) && !small_layers(config, text))
     notes.emplace_back("the quantization_config is not known: the weights are taken for 16 bits");
   for (const auto* part : {"vision_config", "audio_config"}) {
     if (config.contains(part))
@@ -38,9 +38,8 @@ std::vector<std::string> weight_notes(const Json& config, const Json& text) {
 }
 
 Result<Model> model_of(const Json& config) {
-  if (is_set(config, "is_encoder_decoder"))
-    return fail(ErrorCode::Unsupported,
-                "this is an encoder-decoder model, as T5 and Whisper are: only decoders are estimated");
+  if (is_set(config, "is_encoder_decoder") || is_encoder_decoder(text_at(config, "model_type")))
+    return fail(ErrorCode::Unsupported, kNoEncoders);
   const auto text = text_part(config);
   JsonNumbers numbers(text);
   auto shape = shape_of(text, numbers);

@@ -33,15 +33,20 @@ bool is_in_step(std::uint64_t layer, std::uint64_t period, std::uint64_t offset)
 
 }  // namespace
 
+HfLayers::HfLayers(const nlohmann::json& config, JsonNumbers& numbers)
+    : config_(config),
+      numbers_(numbers),
+      letters_(text_at(config, "hybrid_override_pattern")),
+      window_letters_(text_at(config, "sliding_window_pattern")),
+      attentive_(numbers.members("attn_layer_indices")),
+      dense_(numbers.members("mlp_only_layers")) {}
+
 std::string HfLayers::type(std::uint64_t layer) const {
   const auto name = text_at(config_, "layer_types", layer);
   return name.empty() ? text_at(config_, "layers_block_type", layer) : name;
 }
 
-char HfLayers::letter(std::uint64_t layer) const {
-  const auto pattern = text_at(config_, "hybrid_override_pattern");
-  return layer < pattern.size() ? pattern[layer] : '\0';
-}
+char HfLayers::letter(std::uint64_t layer) const { return layer < letters_.size() ? letters_[layer] : '\0'; }
 
 std::optional<LayerCache> HfLayers::told_cache(std::uint64_t layer) {
   const auto name = type(layer);
@@ -50,8 +55,7 @@ std::optional<LayerCache> HfLayers::told_cache(std::uint64_t layer) {
   if (found != kNamed.end()) return found->cache;
   if (const char kind = letter(layer); kind != '\0')
     return kind == '*' ? LayerCache::Full : kind == 'M' ? LayerCache::State : LayerCache::None;
-  if (numbers_.has("attn_layer_indices"))
-    return numbers_.lists("attn_layer_indices", layer) ? LayerCache::Full : LayerCache::State;
+  if (numbers_.has("attn_layer_indices")) return attentive_.contains(layer) ? LayerCache::Full : LayerCache::State;
   if (numbers_.has("attn_layer_period")) {
     const bool has_attention =
         is_in_step(layer, numbers_.count("attn_layer_period"), numbers_.count("attn_layer_offset"));
@@ -60,10 +64,13 @@ std::optional<LayerCache> HfLayers::told_cache(std::uint64_t layer) {
   return std::nullopt;
 }
 
-/// Families that have a rule of their own follow it, or the period that is told; Qwen 2 has windows from a layer on; of
+/// Families that have a rule of their own follow it, or the period that is told, or its letters, as "LLLG" for three
+/// local layers and a global one; Qwen 2 has windows from a layer on; of
 /// all others every layer has one (DynamicCache in transformers' cache_utils.py).
 LayerCache HfLayers::windowed(const ModelShape& shape, std::uint64_t layer) {
   if (shape.window == 0) return LayerCache::Full;
+  if (!window_letters_.empty())
+    return window_letters_[layer % window_letters_.size()] == 'L' ? LayerCache::Window : LayerCache::Full;
   if (const auto period = numbers_.count("sliding_window_pattern"); period > 0)
     return is_last_of(layer, period) ? LayerCache::Full : LayerCache::Window;
   if (has_window_rule(shape.architecture)) return customary_cache(shape.architecture, layer, shape.window);
@@ -83,18 +90,18 @@ bool HfLayers::has_experts(const ModelShape& shape, std::uint64_t layer) {
   if (shape.experts.count == 0) return false;
   if (letter(layer) != '\0') return letter(layer) == 'E';
   const auto first = std::max(numbers_.count("first_k_dense_replace"), numbers_.count("moe_layer_start_index"));
-  if (layer < first || numbers_.lists("mlp_only_layers", layer)) return false;
+  if (layer < first || dense_.contains(layer)) return false;
   return is_last_of(layer, numbers_.first_of({"decoder_sparse_step", "interleave_moe_layer_step", "moe_layer_interval"},
                                              customary_expert_interval(shape))) &&
          is_in_step(layer, numbers_.count("expert_layer_period"), numbers_.count("expert_layer_offset"));
 }
 
-bool HfLayers::has_feed_forward(const ModelShape& shape, std::uint64_t layer) {
+bool HfLayers::has_feed_forward(const ModelShape& shape, std::uint64_t layer) const {
   if (is_mamba(shape)) return false;
   return letter(layer) == '\0' || letter(layer) == '-';
 }
 
-bool HfLayers::has_attention(const ModelShape& shape, std::uint64_t layer) {
+bool HfLayers::has_attention(const ModelShape& shape, std::uint64_t layer) const {
   return !is_mamba(shape) && (letter(layer) == '\0' || letter(layer) == '*');
 }
 

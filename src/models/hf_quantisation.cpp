@@ -55,8 +55,9 @@ std::optional<SmallLayers> told_layers(const Json& quantisation) {
 
 }  // namespace
 
-std::optional<SmallLayers> small_layers(const Json& config) {
-  return told_layers(object_at(config, "quantization_config"));
+std::optional<SmallLayers> small_layers(const Json& config, const Json& text) {
+  const auto told = told_layers(object_at(config, "quantization_config"));
+  return told ? told : told_layers(object_at(text, "quantization_config"));
 }
 
 std::string told_number_format(const Json& config, const Json& text) {

@@ -9,8 +9,8 @@
 
 namespace dualgpuopt::memory {
 
-/// What a "quantization_config" makes smaller; empty where none is known.
-[[nodiscard]] std::optional<SmallLayers> small_layers(const nlohmann::json& config);
+/// What the "quantization_config" of a model, or of its language part, makes smaller; empty where none is known.
+[[nodiscard]] std::optional<SmallLayers> small_layers(const nlohmann::json& config, const nlohmann::json& text);
 
 /// Of weights that are not quantised, of the language model's own part first: "f32" or "bf16"; empty where it is not
 /// told.

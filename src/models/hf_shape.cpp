@@ -25,7 +25,7 @@ constexpr Names kFeedForward{
 constexpr Names kContext{"max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length"};
 constexpr Names kVocabulary{"vocab_size", "padded_vocab_size"};
 constexpr Names kExperts{"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"};
-constexpr Names kExpertsUsed{"num_experts_per_tok", "experts_per_token", "moe_k", "moe_topk"};
+constexpr Names kExpertsUsed{"num_experts_per_tok", "experts_per_token", "moe_k", "moe_topk", "top_k_experts"};
 constexpr Names kConvolution{"mamba_d_conv", "conv_kernel", "linear_conv_kernel_dim"};
 constexpr Names kState{"mamba_d_state", "ssm_state_size", "state_size"};
 constexpr Names kGroups{"mamba_n_groups", "n_groups"};
@@ -41,7 +41,10 @@ std::uint64_t window_of(const Json& config, JsonNumbers& numbers) {
 
 /// Of the experts that every token uses, together.
 std::uint64_t shared_width(const ModelShape& shape, JsonNumbers& numbers) {
-  if (numbers.has("n_shared_experts")) return numbers.count("n_shared_experts") * shape.experts.feed_forward;
+  if (numbers.has("n_shared_experts"))
+    return numbers.count("n_shared_experts") *
+           numbers.count("moe_shared_expert_intermediate_size", shape.experts.feed_forward);
+  if (shape.architecture == "gemma4") return numbers.count("intermediate_size");  // beside the experts
   if (numbers.has("moe_num_shared_experts"))
     return numbers.count("moe_num_shared_experts") * shape.experts.feed_forward;
   if (numbers.has("shared_intermediate_size")) return numbers.count("shared_intermediate_size");
@@ -75,16 +78,34 @@ void set_heads(LayerShape& layer, const Json& config, const ModelShape& shape, J
   }
 }
 
-LayerShape layer_of(const Json& config, const ModelShape& shape, JsonNumbers& numbers, std::uint64_t i) {
+/// Gemma 4 has fewer and longer heads where all tokens are kept.
+void set_global_heads(LayerShape& layer, JsonNumbers& numbers) {
+  if (layer.cache != LayerCache::Full) return;
+  layer.kv_heads = numbers.count("num_global_key_value_heads", layer.kv_heads);
+  layer.key_length = numbers.count("global_head_dim", layer.key_length);
+  layer.value_length = numbers.count("global_head_dim", layer.value_length);
+}
+
+LayerShape layer_of(HfLayers& layers, const Json& config, const ModelShape& shape, JsonNumbers& numbers,
+                    std::uint64_t i) {
   constexpr std::uint64_t customary_width = 4;  // where a family has no key for it, or leaves it empty
-  HfLayers layers(config, numbers);
   LayerShape layer;
   layer.cache = layers.cache(shape, i);
-  if (layers.has_attention(shape, i)) set_heads(layer, config, shape, numbers);
-  if (layers.has_feed_forward(shape, i) && !layers.has_experts(shape, i))
+  if (layers.has_attention(shape, i)) {
+    set_heads(layer, config, shape, numbers);
+    set_global_heads(layer, numbers);
+  }
+  layer.has_experts = layers.has_experts(shape, i);
+  if (layers.has_feed_forward(shape, i) && !layer.has_experts)
     layer.feed_forward = numbers.first_of(kFeedForward, customary_width * shape.embedding);
   layer.indexer_length = customary_indexer_length(shape, i);
   return layer;
+}
+
+/// The last layers use the caches of earlier ones (Gemma 3n and small Gemmas 4).
+void share_caches(ModelShape& shape, std::uint64_t shared) {
+  const auto own = shape.layers.size() - std::min<std::uint64_t>(shared, shape.layers.size());
+  for (auto i = own; i < shape.layers.size(); ++i) shape.layers[i].cache = LayerCache::None;
 }
 
 /// Of gated delta nets.
@@ -146,8 +167,11 @@ ModelShape shape_of(const Json& text, JsonNumbers& numbers) {
   set_experts(shape, numbers);
   if (numbers.count("kv_lora_rank") > 0)
     shape.latent = {numbers.count("kv_lora_rank"), numbers.count("q_lora_rank"), numbers.count("qk_rope_head_dim")};
-  const auto layers = numbers.layers(kLayers);
-  for (std::uint64_t i = 0; i < layers; ++i) shape.layers.push_back(layer_of(text, shape, numbers, i));
+  const auto count = numbers.layers(kLayers);
+  HfLayers layers(text, numbers);
+  for (std::uint64_t i = 0; i < count && numbers.error().empty(); ++i)
+    shape.layers.push_back(layer_of(layers, text, shape, numbers, i));
+  share_caches(shape, numbers.count("num_kv_shared_layers"));
   shape.state = state_of(text, shape, numbers);
   shape.gated_queries = customary_attention_interval(shape.architecture) > 0;
   return shape;

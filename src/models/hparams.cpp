@@ -55,7 +55,7 @@ LayerCache cache_of(const ModelShape& shape, JsonNumbers& numbers, std::uint64_t
 
 /// Hybrids have no key-value heads where they keep a state; layers of Nemotron H may have a feed-forward part alone.
 LayerCache kept_without_heads(const ModelShape& shape, JsonNumbers& numbers, std::uint64_t layer) {
-  const bool is_feed_forward = shape.architecture.starts_with("nemotron_h") && numbers.at_layer("n_ff", layer) > 0;
+  const bool is_feed_forward = has_layers_of_one_part(shape.architecture) && numbers.at_layer("n_ff", layer) > 0;
   return numbers.count("ssm_d_inner") > 0 && !is_feed_forward ? LayerCache::State : LayerCache::None;
 }
 
@@ -126,10 +126,11 @@ ModelShape read_shape(const Json& document, JsonNumbers& numbers) {
       numbers.count("n_layer_kv_from_start", customary_layers_with_cache(shape.architecture, layers));
   shape.unloaded_layers = numbers.count("n_layer_nextn", customary_unloaded_layers(shape.architecture, layers));
   const auto interval = customary_expert_interval(shape);
-  for (std::uint64_t i = 0; i < layers; ++i) {
+  for (std::uint64_t i = 0; i < layers && numbers.error().empty(); ++i) {
     auto layer = layer_of(shape, numbers, i);
-    const bool is_dense = shape.experts.count == 0 || i < dense_lead || (i + 1) % interval != 0;
-    layer.feed_forward = is_dense ? numbers.at_layer("n_ff", i) : 0;
+    const bool has_part = !has_layers_of_one_part(shape.architecture) || numbers.at_layer("n_ff", i) > 0;
+    layer.has_experts = has_part && shape.experts.count > 0 && i >= dense_lead && (i + 1) % interval == 0;
+    layer.feed_forward = layer.has_experts ? 0 : numbers.at_layer("n_ff", i);
     if (i >= with_cache || i + shape.unloaded_layers >= layers) layer.cache = LayerCache::None;
     shape.layers.push_back(layer);
   }
@@ -232,6 +233,7 @@ Result<Model> parse_hparams(std::string_view json) {
   const auto& document = *parsed;
   const auto& inner =
       document.contains("hparams") && document.at("hparams").is_object() ? document.at("hparams") : document;
+  if (is_encoder_decoder(text_at(document, "arch"))) return fail(ErrorCode::Unsupported, kNoEncoders);
   JsonNumbers numbers(inner);
   auto shape = read_shape(document, numbers);
   if (!numbers.error().empty()) return fail(ErrorCode::ParseFailed, numbers.error());

@@ -83,16 +83,22 @@ std::uint64_t JsonNumbers::layers(std::initializer_list<const char*> keys) {
   return 0;
 }
 
-bool JsonNumbers::lists(const char* key, std::uint64_t number) const {
-  if (!has(key) || !object_.at(key).is_array()) return false;
-  const auto& list = object_.at(key);
-  return std::find(list.begin(), list.end(), nlohmann::json(number)) != list.end();
+std::set<std::uint64_t> JsonNumbers::members(const char* key) const {
+  std::set<std::uint64_t> members;
+  if (!has(key) || !object_.at(key).is_array()) return members;
+  for (const auto& value : object_.at(key)) {
+    if (value.is_number_integer() && value >= 0) members.insert(value.get<std::uint64_t>());
+  }
+  return members;
 }
 
 std::uint64_t JsonNumbers::whole(const char* key, const nlohmann::json& value) {
   const double number = value.is_number() ? value.get<double>() : -1;
   if (number >= 0 && number <= kMost && number == std::floor(number)) return static_cast<std::uint64_t>(number);
-  const auto shown = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(0, 40);
+  if (!error_.empty()) return 0;
+  const auto shown = value.is_structured()
+                         ? std::string(value.type_name())
+                         : value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(0, 40);
   refuse(key, format_text("is {}: expected a whole number that is not negative", shown));
   return 0;
 }

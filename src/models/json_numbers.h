@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -25,8 +26,8 @@ class JsonNumbers {
   [[nodiscard]] std::uint64_t required(std::initializer_list<const char*> keys);
   /// Likewise, where it may be missing.
   [[nodiscard]] std::uint64_t first_of(std::initializer_list<const char*> keys, std::uint64_t otherwise = 0);
-  /// Whether the list under a key has the number.
-  [[nodiscard]] bool lists(const char* key, std::uint64_t number) const;
+  /// The whole numbers of the list under a key; empty where there is no list.
+  [[nodiscard]] std::set<std::uint64_t> members(const char* key) const;
   /// One number for all layers, or a list with one for each.
   [[nodiscard]] std::uint64_t at_layer(const char* key, std::uint64_t layer, std::uint64_t otherwise = 0);
 

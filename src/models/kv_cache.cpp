@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "models/saturated.h"
+
 namespace dualgpuopt::memory {
 namespace {
 
-constexpr Bytes kStateElementBytes = 4;
+constexpr double kStateElementBytes = 4;
 
 std::uint64_t padded(std::uint64_t amount, std::uint64_t to) { return to == 0 ? amount : (amount + to - 1) / to * to; }
 
@@ -44,7 +46,8 @@ std::vector<LayerCacheSize> kv_cache(const ModelShape& shape, const KvCacheOptio
   for (const auto& layer : shape.layers) {
     LayerCacheSize size;
     if (layer.cache == LayerCache::State) {
-      size.state = shape.state.elements() * kStateElementBytes * std::max<std::uint64_t>(options.sequences, 1);
+      size.state = saturated(kStateElementBytes * static_cast<double>(shape.state.elements()) *
+                             static_cast<double>(std::max<std::uint64_t>(options.sequences, 1)));
     } else if (layer.cache != LayerCache::None) {
       const auto cells = cache_cells(layer.cache, shape.window, options);
       const auto cell = cell_of(shape, layer, options.latent);

@@ -80,17 +80,17 @@ std::vector<LayerMatrix> layer_matrices(const ModelShape& shape, const LayerShap
   Matrices matrices;
   add_attention(matrices, shape, layer);
   matrices.push_back({"norms", TensorRole::Other, shape.embedding, 2});
-  if (shape.experts.count == 0 || layer.feed_forward > 0) {
-    const std::string_view gate = has_gates(shape.architecture) ? "ffn_gate" : "";
-    add_feed_forward(matrices, {gate, "ffn_up", "ffn_down"}, shape.embedding, layer.feed_forward);
+  const bool gated = has_gates(shape.architecture);
+  if (!layer.has_experts) {
+    add_feed_forward(matrices, {gated ? "ffn_gate" : "", "ffn_up", "ffn_down"}, shape.embedding, layer.feed_forward);
     return matrices;
   }
   const auto& experts = shape.experts;
   matrices.push_back({"ffn_gate_inp", TensorRole::Other, shape.embedding, experts.count});
-  add_feed_forward(matrices, {"ffn_gate_shexp", "ffn_up_shexp", "ffn_down_shexp"}, shape.embedding,
+  add_feed_forward(matrices, {gated ? "ffn_gate_shexp" : "", "ffn_up_shexp", "ffn_down_shexp"}, shape.embedding,
                    experts.shared_feed_forward);
-  add_feed_forward(matrices, {"ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"}, shape.embedding, experts.feed_forward,
-                   experts.count);
+  add_feed_forward(matrices, {gated ? "ffn_gate_exps" : "", "ffn_up_exps", "ffn_down_exps"}, shape.embedding,
+                   experts.feed_forward, experts.count);
   return matrices;
 }
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "models/saturated.h"
+
 namespace dualgpuopt::memory {
 namespace {
 
@@ -31,6 +33,8 @@ constexpr std::array kWindowRules{
     WindowRule{"cohere2moe", 4, true},
 };
 
+double amount(std::uint64_t count) { return static_cast<double>(count); }
+
 const WindowRule* window_rule(std::string_view architecture) {
   const auto* const rule = std::find_if(kWindowRules.begin(), kWindowRules.end(),
                                         [&](const WindowRule& r) { return r.architecture == architecture; });
@@ -40,8 +44,11 @@ const WindowRule* window_rule(std::string_view architecture) {
 }  // namespace
 
 std::uint64_t StateShape::past_elements() const {
-  return convolution == 0 ? 0 : (convolution - 1) * (inner + 2 * groups * state);
+  if (convolution == 0) return 0;
+  return saturated((amount(convolution) - 1) * (amount(inner) + 2 * amount(groups) * amount(state)));
 }
+
+std::uint64_t StateShape::state_elements() const { return saturated(amount(state) * amount(inner)); }
 
 std::uint64_t ModelShape::heads() const {
   std::uint64_t most = 0;

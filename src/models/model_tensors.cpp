@@ -1,23 +1,20 @@
 #include "dualgpuopt/memory/models/model_tensors.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "core/format.h"
 #include "models/layer_matrices.h"
 #include "models/quantisation.h"
 #include "models/saturated.h"
+#include "models/tensor_name.h"
 
 namespace dualgpuopt::memory {
 namespace {
 
 std::optional<std::size_t> layer_of(std::string_view tensor, std::size_t layers) {
-  constexpr std::string_view prefix = "blk.";
-  if (!tensor.starts_with(prefix)) return std::nullopt;
-  std::size_t layer = 0;
-  const auto [end, error] = std::from_chars(tensor.data() + prefix.size(), tensor.data() + tensor.size(), layer);
-  return error == std::errc() && layer < layers ? std::optional(layer) : std::nullopt;
+  const auto layer = layer_in_name(tensor);
+  return layer && *layer < layers ? layer : std::nullopt;
 }
 
 double elements_of(const GgufTensor& tensor) {

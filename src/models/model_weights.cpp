@@ -1,7 +1,6 @@
 #include "dualgpuopt/memory/models/model_weights.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <numeric>
 
@@ -9,19 +8,10 @@
 #include "models/quantisation.h"
 #include "models/saturated.h"
 #include "models/shape_defaults.h"
+#include "models/tensor_name.h"
 
 namespace dualgpuopt::memory {
 namespace {
-
-std::optional<std::size_t> layer_of(std::string_view tensor) {
-  constexpr std::string_view prefix = "blk.";
-  if (!tensor.starts_with(prefix)) return std::nullopt;
-  std::size_t layer = 0;
-  const auto* const begin = tensor.data() + prefix.size();
-  const auto [end, error] = std::from_chars(begin, tensor.data() + tensor.size(), layer);
-  if (error != std::errc() || end == tensor.data() + tensor.size() || *end != '.') return std::nullopt;
-  return layer;
-}
 
 /// More layers than any model has: a name such as "blk.999999999.x" must not reserve memory.
 constexpr std::size_t kMostLayers = 4096;
@@ -92,7 +82,7 @@ ModelWeights weights_of(const GgufHeader& header) {
   bool has_output = false;
   for (const auto& tensor : header.tensors) {
     weights.parameters += elements_of(tensor);
-    if (const auto layer = layer_of(tensor.name)) {
+    if (const auto layer = layer_in_name(tensor.name)) {
       add_to_layer(weights, *layer, tensor);
     } else if (tensor.name.starts_with("token_embd") || tensor.name.starts_with("per_layer_token_embd")) {
       weights.input += tensor.bytes;

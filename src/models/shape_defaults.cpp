@@ -118,6 +118,8 @@ std::uint64_t customary_indexer_length(const ModelShape& shape, std::uint64_t la
   return has_all || layer < first || (layer + 2) % each == 0 ? length : 0;
 }
 
+bool has_layers_of_one_part(const std::string& architecture) { return architecture.starts_with("nemotron_h"); }
+
 std::uint64_t customary_unloaded_layers(const std::string& architecture, std::uint64_t layers) {
   constexpr std::uint64_t layers_of_glm_air = 47;
   constexpr std::uint64_t layers_of_glm_355b = 93;
@@ -130,9 +132,9 @@ std::uint64_t customary_expert_interval(const ModelShape& shape) {
 }
 
 bool has_gates(const std::string& architecture) {
-  constexpr std::array<std::string_view, 16> without{
-      "gpt2",      "gptneox",  "falcon",    "starcoder", "starcoder2", "phi2", "bloom", "mpt",
-      "codeshell", "nemotron", "persimmon", "arcee",     "apertus",    "bert", "opt",   "nemotron_h"};
+  constexpr std::array<std::string_view, 17> without{
+      "gpt2",     "gptneox",   "falcon", "starcoder", "starcoder2", "phi2", "bloom",      "mpt",           "codeshell",
+      "nemotron", "persimmon", "arcee",  "apertus",   "bert",       "opt",  "nemotron_h", "nemotron_h_moe"};
   return !is_one_of(architecture, without);
 }
 

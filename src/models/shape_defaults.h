@@ -32,6 +32,9 @@ namespace dualgpuopt::memory {
 /// in each fourth of the others ("indexer_types" of its config.json; pull request 26474).
 [[nodiscard]] std::uint64_t customary_indexer_length(const ModelShape& shape, std::uint64_t layer);
 
+/// Whether each layer has attention, a state or a feed-forward part alone (Nemotron H).
+[[nodiscard]] bool has_layers_of_one_part(const std::string& architecture);
+
 /// Last layers that predict further tokens, of which llama.cpp loads nothing (TENSOR_SKIP in glm4-moe.cpp).
 [[nodiscard]] std::uint64_t customary_unloaded_layers(const std::string& architecture, std::uint64_t layers);
 

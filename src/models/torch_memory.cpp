@@ -29,7 +29,7 @@ TokenWidths token_widths(const ModelShape& shape, const LayerShape& layer) {
   widths.keys_values = amount(layer.kv_heads) * amount(layer.key_length);
   widths.heads = amount(layer.heads);
   widths.inner = amount(layer.feed_forward);
-  if (shape.experts.count > 0 && layer.feed_forward == 0) {
+  if (layer.has_experts) {
     widths.experts = amount(shape.experts.used);
     widths.inner = widths.experts * amount(shape.experts.feed_forward) + amount(shape.experts.shared_feed_forward);
   }

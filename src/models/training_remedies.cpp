@@ -28,10 +28,12 @@ constexpr Remedy kRemedies[] = {
     {[](TrainingOptions& o) { o.lora_rank = 16; }, "train adapters alone: --lora-rank 16"},
 };
 
-std::optional<std::string> smaller_batch(const Model& model, const TrainingOptions& options, Bytes available) {
+/// To take the same steps it keeps the gradients.
+std::optional<std::string> smaller_batch(const Model& model, TrainingOptions options, Bytes available) {
+  options.accumulation = true;
   const auto batch = largest_training_batch(model, options, available);
   if (batch == 0 || batch >= options.batch) return std::nullopt;
-  return format_text("compute fewer sequences at once and accumulate: --batch {}", batch);
+  return format_text("compute fewer sequences at once and accumulate: --batch {} --accumulation", batch);
 }
 
 std::optional<std::string> shorter_sequences(const Model& model, TrainingOptions options, Bytes available) {
@@ -44,8 +46,11 @@ std::optional<std::string> shorter_sequences(const Model& model, TrainingOptions
   return format_text("shorten the sequences to {0} tokens: --context {0}", steps * step);
 }
 
-constexpr Remedy kOneSequence{[](TrainingOptions& o) { o.batch = 1; },
-                              "compute one sequence at once and accumulate: --batch 1"};
+constexpr Remedy kOneSequence{[](TrainingOptions& o) {
+                                o.batch = 1;
+                                o.accumulation = true;
+                              },
+                              "compute one sequence at once and accumulate: --batch 1 --accumulation"};
 
 bool fits_with(const std::vector<Remedy>& changes, const Model& model, TrainingOptions options, Bytes available) {
   for (const auto& remedy : changes) remedy.change(options);

@@ -61,6 +61,10 @@ Result<void> VllmOptions::validate() const {
   if (parallel == 0 || batched_tokens == 0 || sequences == 0) {
     return fail(ErrorCode::InvalidArgument, "GPUs, batched tokens and sequences must be at least 1");
   }
+  if (batched_tokens > kMostTokens) {
+    return fail(ErrorCode::InvalidArgument,
+                format_text("max_num_batched_tokens: {} tokens; at most {} are expected", batched_tokens, kMostTokens));
+  }
   return {};
 }
 

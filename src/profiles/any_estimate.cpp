@@ -20,6 +20,7 @@ Result<AnyEstimate> estimate_named(const EstimateQuestion& question) {
     return fail(ErrorCode::InvalidArgument, format_text("runtime: {} was asked for, but {} is a profile, of no runtime",
                                                         question.runtime, question.request.model));
   }
+  if (auto valid = check_options(question.request, "a profile"); !valid) return fail(std::move(valid.error()));
   return estimate_profile(*profile, question.request);
 }
 

@@ -49,8 +49,7 @@ void add_listed(VictimFacts& facts, const VictimPolicy& policy, ProcessPort& pro
 }
 
 /// Clients of the service are told by each GPU's own list: of a member that this one's lacks it is not known.
-bool may_use_mps_elsewhere(pid_t pid, ProcessPort& processes) {
-  if (!processes.serves_mps()) return false;
+bool may_use_a_gpu(pid_t pid, ProcessPort& processes) {
   const auto files = processes.gpu_device_files(pid);
   return !files || !files->empty();
 }
@@ -61,12 +60,13 @@ void add_members(VictimFacts& facts, const VictimPolicy& policy, ProcessPort& pr
   for (const auto& [pid, process] : facts.processes) {
     if (const auto group = group_of(process, policy)) groups.insert(*group);
   }
+  const bool serves_mps = !groups.empty() && processes.serves_mps();
   for (const auto group : groups) {
     for (const auto pid : processes.group_members(group)) {
       if (facts.processes.contains(pid)) continue;
       auto process = look_at(pid, policy.unit, processes);
       if (process) {
-        process->may_use_mps = may_use_mps_elsewhere(pid, processes);
+        process->may_use_mps = serves_mps && may_use_a_gpu(pid, processes);
         facts.processes.emplace(pid, std::move(*process));
       } else if (process.error().code() != ErrorCode::NotFound) {
         VictimProcess unknown;

@@ -176,6 +176,10 @@ TEST_F(EstimateTest, NamesTheFieldThatIsWrong) {
 TEST_F(EstimateTest, RefusesWhatLlamaCppRefuses) {
   request_.key_type = "fp8";
   EXPECT_THAT(refusal(), HasSubstr("kv_type_k: llama.cpp has no cache in fp8; expected one of f32, f16"));
+  request_.key_type = "f16";
+  request_.value_type = "i8";
+  EXPECT_THAT(refusal(), HasSubstr("kv_type_v: llama.cpp has no cache in i8"));
+  request_.value_type = "f16";
   request_.key_type = "q8_0";
   request_.flash_attention = false;
   EXPECT_EQ(refusal(), "") << "keys may be quantised";

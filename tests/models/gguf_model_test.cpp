@@ -113,6 +113,26 @@ TEST(GgufShape, KnowsLayersWithoutAttention) {
   EXPECT_EQ(shape->state.elements(), 3U * (128 + 2 * 2 * 16) + 16 * 128);
 }
 
+TEST(GgufShape, KnowsLayersOfOnePartEach) {
+  GgufWriter writer;
+  writer.text("general.architecture", "nemotron_h").number("nemotron_h.block_count", 4);
+  writer.number("nemotron_h.embedding_length", 64).numbers("nemotron_h.attention.head_count", {0, 0, 4, 0});
+  writer.numbers("nemotron_h.attention.head_count_kv", {0, 0, 2, 0});
+  writer.numbers("nemotron_h.feed_forward_length", {0, 256, 0, 0}).number("nemotron_h.ssm.conv_kernel", 4);
+  writer.number("nemotron_h.ssm.inner_size", 128).number("nemotron_h.ssm.state_size", 16);
+  writer.tensor("blk.2.attn_k.weight", {64, 32}, 0).tensor("blk.99999999999999999999999.attn_k.weight", {64, 32}, 0);
+  const auto shape = shape_in(writer);
+  ASSERT_TRUE(shape) << shape.error().describe();
+  EXPECT_EQ(shape->count(LayerCache::State), 2U);
+  EXPECT_EQ(shape->layers[1].cache, LayerCache::None) << "a feed-forward part alone";
+  EXPECT_EQ(shape->layers[2].cache, LayerCache::Full);
+}
+
+TEST(GgufShape, RefusesEncodersWithDecoders) {
+  EXPECT_THAT(shape_in(GgufWriter().text("general.architecture", "t5")).error().describe(),
+              HasSubstr("encoder-decoder"));
+}
+
 TEST(GgufShape, NamesTheKeyThatIsWrong) {
   EXPECT_THAT(shape_in(GgufWriter()).error().describe(), HasSubstr("the key general.architecture is missing"));
   EXPECT_THAT(shape_in(GgufWriter().text("general.architecture", "x")).error().describe(),

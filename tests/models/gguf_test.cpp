@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "models/gguf_writer.h"
 
 namespace dualgpuopt::memory {
@@ -123,6 +125,10 @@ TEST(Gguf, TellsHowMuchOfTheWeightsIsMissing) {
   EXPECT_EQ(read_gguf(file.path())->missing, 1U);
   std::filesystem::resize_file(file.path(), data + weights);
   EXPECT_EQ(read_gguf(file.path())->missing, 0U);
+  for (const float odd : {std::nanf(""), 0.0F, -1.0F, 1e30F}) {
+    small_model().real("general.alignment", odd).write(file.path());
+    EXPECT_NEAR(static_cast<double>(read_gguf(file.path())->missing), static_cast<double>(weights), 32) << odd;
+  }
 }
 
 TEST(GgufModel, JoinsTheParts) {

@@ -25,6 +25,10 @@ class GgufWriter {
     begin(key, U32);
     return raw(pairs_, value);
   }
+  GgufWriter& real(const std::string& key, float value) {
+    begin(key, F32);
+    return raw(pairs_, value);
+  }
   GgufWriter& text(const std::string& key, const std::string& value) {
     begin(key, Text);
     return string(pairs_, value);

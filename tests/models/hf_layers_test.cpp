@@ -19,6 +19,7 @@ TEST(HfLayers, KnowsWhichLayersHaveAWindow) {
   EXPECT_EQ(windows_of(R"("model_type": "gemma2", "sliding_window": 4096)"), 6U);
   EXPECT_EQ(windows_of(R"("model_type": "gemma3_text", "sliding_window": 512, "sliding_window_pattern": 3)"), 8U);
   EXPECT_EQ(windows_of(R"("model_type": "llama4_text", "attention_chunk_size": 8192)"), 9U);
+  EXPECT_EQ(windows_of(R"("model_type": "exaone4", "sliding_window": 4096, "sliding_window_pattern": "LLLG")"), 9U);
   const std::string qwen = R"("model_type": "qwen2", "sliding_window": 4096, "max_window_layers": 8)";
   EXPECT_EQ(windows_of(qwen), 0U) << "told, and not used";
   EXPECT_EQ(windows_of(qwen + R"(, "use_sliding_window": true)"), 4U);
@@ -41,6 +42,16 @@ TEST(HfLayers, KnowsWhichLayersHaveExperts) {
   EXPECT_EQ(dense(R"("decoder_sparse_step": 2)"), "dededede");
   EXPECT_EQ(dense(R"("moe_layer_start_index": 1, "moe_layer_interval": 4)"), "dddeddde");
   EXPECT_EQ(dense(R"("expert_layer_period": 4, "expert_layer_offset": 1)"), "dedddedd");
+}
+
+/// Lists and patterns of any length cost no more than they are long.
+TEST(HfLayers, AreReadInLinearTime) {
+  std::string dense = "0";
+  for (int i = 1; i < 500'000; ++i) dense += "," + std::to_string(i % 10 + 5000);
+  const auto config = R"({"hidden_size": 64, "num_hidden_layers": 4096, "num_attention_heads": 4, "num_experts": 2,
+    "hybrid_override_pattern": ")" +
+                      std::string(4'000'000, '*') + R"(", "mlp_only_layers": [)" + dense + "]}";
+  EXPECT_TRUE(parse_hf_config(config));
 }
 
 }  // namespace

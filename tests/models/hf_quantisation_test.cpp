@@ -35,6 +35,12 @@ TEST(HfQuantisation, KnowsThatQuantisersKeepEmbeddingAndOutput) {
   EXPECT_NEAR(quantised(R"({"quant_method": "unheard of"})"), ends + 2 * layers, 0.05);
 }
 
+TEST(HfQuantisation, MayBeToldOfTheLanguagePart) {
+  const auto model =
+      parse_hf_config(R"({"model_type": "x", "text_config": )" + qwen2_14b(R"({"quant_method": "fp8"})") + "}");
+  EXPECT_NEAR(gibibytes(model), 2 * 152064.0 * 5120 * 2 / 0x1p30 + 13.21e9 / 0x1p30, 0.05);
+}
+
 TEST(HfQuantisation, KnowsThatMxfp4IsOfExpertsAlone) {
   const auto model = parse_hf_config(R"({"model_type": "gpt_oss", "hidden_size": 2880, "num_hidden_layers": 24,
     "num_attention_heads": 64, "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 2880, "vocab_size": 201088,

@@ -107,5 +107,35 @@ TEST(HfShape, GivesHybridsAndOthersTheirPublishedParameters) {
       << "Gemma 3 4B, which tells no heads";
 }
 
+TEST(HfShape, KnowsExpertsInLayersOfTheirOwn) {
+  EXPECT_NEAR(billions(R"({"model_type": "nemotron_h", "hidden_size": 2688, "num_hidden_layers": 52,
+    "hybrid_override_pattern": "MEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEMEM*EMEMEMEME", "intermediate_size": 1856,
+    "num_attention_heads": 32, "num_key_value_heads": 2, "head_dim": 128, "mamba_num_heads": 64, "mamba_head_dim": 64,
+    "ssm_state_size": 128, "n_groups": 8, "conv_kernel": 4, "vocab_size": 131072, "n_routed_experts": 128,
+    "num_experts_per_tok": 6, "n_shared_experts": 1, "moe_intermediate_size": 1856,
+    "moe_shared_expert_intermediate_size": 3712, "tie_word_embeddings": false})"),
+              31.6, 0.2)
+      << "Nemotron 3 Nano 30B A3B";
+}
+
+/// Gemma 4 26B A4B.
+const std::string kGemma4 = R"({"model_type": "gemma4_text", "hidden_size": 2816, "intermediate_size": 2112,
+  "num_hidden_layers": 30, "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 256, "global_head_dim": 512,
+  "num_global_key_value_heads": 2, "sliding_window": 1024, "vocab_size": 262144, "num_experts": 128,
+  "top_k_experts": 8, "moe_intermediate_size": 704, "tie_word_embeddings": true)";
+
+TEST(HfShape, KnowsOtherHeadsWhereAllTokensAreKept) {
+  const auto model = parse_hf_config(kGemma4 + "}");
+  ASSERT_TRUE(model) << model.error().describe();
+  EXPECT_EQ(model->shape.layers[0].key_length, 256U);
+  EXPECT_EQ(model->shape.layers[0].kv_heads, 8U);
+  EXPECT_EQ(model->shape.layers[5].key_length, 512U);
+  EXPECT_EQ(model->shape.layers[5].kv_heads, 2U);
+  EXPECT_EQ(model->shape.experts, (ExpertShape{128, 8, 704, 2112})) << "a dense part beside the experts";
+  EXPECT_NEAR(model->weights.parameters / 1e9, 25.2, 0.2);
+  const auto shared = parse_hf_config(kGemma4 + R"(, "num_kv_shared_layers": 10})");
+  EXPECT_EQ(shared->shape.count(LayerCache::None), 10U);
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

@@ -28,9 +28,8 @@ TEST(JsonNumbers, AreFoundByName) {
 
 TEST(JsonNumbers, AreFoundInLists) {
   const JsonNumbers numbers(kObject);
-  EXPECT_TRUE(numbers.lists("list", 2));
-  EXPECT_FALSE(numbers.lists("list", 3));
-  EXPECT_FALSE(numbers.lists("n", 7)) << "it is no list";
+  EXPECT_EQ(numbers.members("list"), (std::set<std::uint64_t>{1, 2}));
+  EXPECT_TRUE(numbers.members("n").empty()) << "it is no list";
   const nlohmann::json words = {{"types", {"full", 1}}, {"on", true}};
   EXPECT_EQ(text_at(words, "types", 0), "full");
   EXPECT_EQ(text_at(words, "types", 1), "") << "it is no text";

@@ -37,13 +37,14 @@ TEST(TrainingRemedies, AreSaidOnlyWhereTheySuffice) {
                        [&](const auto& remedy) { return remedy.find(words) != std::string::npos; });
   };
   EXPECT_TRUE(says("--checkpointing"));
-  EXPECT_TRUE(says("--batch 5")) << ::testing::PrintToString(found);
+  EXPECT_TRUE(says("--batch 4 --accumulation")) << ::testing::PrintToString(found);
   EXPECT_FALSE(says("--sharding")) << "there is one GPU";
   EXPECT_FALSE(says("adamw8bit")) << "the activations are too much";
   EXPECT_TRUE(training_remedies(small_mistral(), options, 1_GiB).empty()) << "nothing helps";
   const auto together = training_remedies(small_mistral(), options, 9_GiB);
   ASSERT_EQ(together.size(), 1U);
-  EXPECT_THAT(together[0], HasSubstr("--batch 1; and keep the optimizer's states in 8 bits: --optimizer adamw8bit"));
+  EXPECT_THAT(together[0],
+              HasSubstr("--batch 1 --accumulation; and keep the optimizer's states in 8 bits: --optimizer adamw8bit"));
   EXPECT_THAT(together[0], ::testing::Not(HasSubstr("--lora-rank"))) << "more than is needed";
 }
 

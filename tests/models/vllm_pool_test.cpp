@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/format.h"
 #include "models/shapes.h"
 
 namespace dualgpuopt::memory {
@@ -16,18 +17,14 @@ VllmOptions with(std::uint64_t context, std::uint64_t batched_tokens, std::uint6
   return options;
 }
 
-/// Of so many layers each sixth keeps all tokens and the others those of a window of 1024.
+/// Each sixth layer keeps all tokens, with longer heads, and the others those of a window of 1024.
 ModelShape gemma4(std::uint64_t layers, std::uint64_t full_heads, std::uint64_t window_heads) {
-  ModelShape shape;
-  shape.architecture = "gemma4";
-  shape.window = 1024;
-  for (std::uint64_t i = 0; i < layers; ++i) {
-    const auto cache = customary_cache(shape.architecture, i, shape.window);
-    const bool is_full = cache == LayerCache::Full;
-    const std::uint64_t length = is_full ? 512 : 256;
-    shape.layers.push_back({cache, 8, is_full ? full_heads : window_heads, length, length, 4096, 0});
-  }
-  return shape;
+  return parse_hf_config(format_text(
+                             R"({{"model_type": "gemma4_text", "hidden_size": 2816, "num_hidden_layers": {},
+      "num_attention_heads": 16, "num_key_value_heads": {}, "head_dim": 256, "num_global_key_value_heads": {},
+      "global_head_dim": 512, "sliding_window": 1024}})",
+                             layers, window_heads, full_heads))
+      ->shape;
 }
 
 double requests(const VllmPool& pool, double cache_gib, std::uint64_t context) {
@@ -61,15 +58,19 @@ TEST(VllmPool, KeepsAWindowAndTheBatchOfEveryRequest) {
 }
 
 TEST(VllmPool, FillsTheLastGroupUp) {
-  auto shape = gemma4(30, 8, 8);
-  for (std::size_t i = 0; i < 13; ++i) shape.layers[i].cache = LayerCache::Full;
-  for (auto& layer : shape.layers) layer.key_length = layer.value_length = 256;
-  const auto of = [&] { return vllm_pool(shape, with(4096, 2048)).kinds; };
-  ASSERT_EQ(shape.count(LayerCache::Full), 16U);
-  EXPECT_EQ(of().front().groups + of().back().groups, 2U) << "16 and 14: two groups of 16";
-  shape.layers[0].cache = shape.layers[1].cache = shape.layers[2].cache = LayerCache::None;
-  shape.layers[3].cache = shape.layers[4].cache = shape.layers[6].cache = shape.layers[7].cache = LayerCache::None;
-  EXPECT_EQ(of().front().groups + of().back().groups, 3U) << "9 and 14: one group of 9, and two of 9";
+  const auto groups = [](std::uint64_t full, std::uint64_t windows) {
+    auto shape = testing::llama3_8b().shape;
+    shape.window = 1024;
+    const auto layer = shape.layers.front();
+    shape.layers.assign(full + windows, layer);
+    for (std::size_t i = full; i < shape.layers.size(); ++i) shape.layers[i].cache = LayerCache::Window;
+    std::uint64_t all = 0;
+    for (const auto& kind : vllm_pool(shape, with(4096, 2048)).kinds) all += kind.groups;
+    return all;
+  };
+  EXPECT_EQ(groups(16, 14), 2U) << "two groups of 16";
+  EXPECT_EQ(groups(9, 14), 3U) << "one group of 9, and two of 9";
+  EXPECT_EQ(groups(10, 52), 7U) << "Gemma 3 27B";
 }
 
 TEST(VllmPool, MakesBlocksAsLargeAsAState) {
@@ -82,6 +83,16 @@ TEST(VllmPool, MakesBlocksAsLargeAsAState) {
   EXPECT_EQ(pool.block, 4U * 80 * 4096);
   EXPECT_EQ(pool.blocks_for(4096), 7U + 52) << "28 layers with a state are seven groups";
   EXPECT_EQ(vllm_pool({}, with(4096, 8192)).block, 0U) << "nothing is kept";
+}
+
+/// As vLLM 0.10.2 prints it for Qwen 3 Next 80B: "attention block size to 544 tokens".
+TEST(VllmPool, MakesBlocksOfQwen3NextAsItsLogPrints) {
+  const auto model = parse_hf_config(R"({"model_type": "qwen3_next", "hidden_size": 2048, "num_hidden_layers": 48,
+    "num_attention_heads": 16, "num_key_value_heads": 2, "head_dim": 256, "linear_conv_kernel_dim": 4,
+    "linear_num_value_heads": 32, "linear_value_head_dim": 128, "linear_num_key_heads": 16, "linear_key_head_dim": 128})");
+  ASSERT_TRUE(model) << model.error().describe();
+  const auto pool = vllm_pool(model->shape, with(8192, 8192));
+  EXPECT_EQ(pool.block, 12U * 544 * 2 * 256 * 2 * 2);
 }
 
 }  // namespace

@@ -64,6 +64,9 @@ TEST(AnyEstimate, RefusesOptionsOfOtherRuntimesAndFilesThatAreNotThere) {
   auto question = question_about(config.path(), "transformers");
   question.request.gpu_layers = 3;
   EXPECT_THAT(estimate_any(question).error().describe(), HasSubstr("gpu_layers: this is an option of llama.cpp"));
+  question = question_about("llama2-7b");
+  question.request.gpu_layers = 3;
+  EXPECT_THAT(estimate_any(question).error().describe(), HasSubstr("the estimate is for a profile"));
   question = question_about(config.path());
   question.profiles = "/no/such.toml";
   EXPECT_EQ(estimate_any(question).error().code(), ErrorCode::NotFound);

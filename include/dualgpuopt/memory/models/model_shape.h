@@ -21,6 +21,7 @@ struct LayerShape {
   std::uint64_t value_length = 0;    ///< and of its value.
   std::uint64_t feed_forward = 0;    ///< Inner width of the dense part; 0: none.
   std::uint64_t indexer_length = 0;  ///< Elements of the key by which sparse attention chooses tokens; 0: none.
+  bool has_experts = false;          ///< Instead of the dense part.
 
   friend bool operator==(const LayerShape&, const LayerShape&) = default;
 };
@@ -57,7 +58,7 @@ struct StateShape {
   /// That one sequence keeps in one layer of the convolution's past inputs, and of the state (llama-hparams.cpp,
   /// n_embd_r and n_embd_s).
   [[nodiscard]] std::uint64_t past_elements() const;
-  [[nodiscard]] std::uint64_t state_elements() const { return state * inner; }
+  [[nodiscard]] std::uint64_t state_elements() const;
   [[nodiscard]] std::uint64_t elements() const { return past_elements() + state_elements(); }
 
   friend bool operator==(const StateShape&, const StateShape&) = default;
