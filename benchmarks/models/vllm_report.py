@@ -118,7 +118,7 @@ def quantisation(record: dict[str, Any]) -> dict[str, Any]:
     told = f"{record.get('dtype')} {record.get('model')}".lower()
     for words, config in {
         ("awq", "gptq"): {"quant_method": "awq", "bits": 4, "group_size": 128},
-        ("bnb",): {"quant_method": "bitsandbytes", "load_in_4bit": True},
+        ("bnb",): {"load_in_4bit": True, "bnb_4bit_use_double_quant": True},  # as Unsloth publishes them
         ("fp8 w", "-fp8"): {"quant_method": "fp8"},
     }.items():
         if any(word in told for word in words):

@@ -78,16 +78,20 @@ void add_gpus(CLI::App& command, const Options& options) {
   for (const auto* option : {"--source", "--timeout", "--wake"}) command.get_option(option)->needs(free);
   command.add_option("--split", options->request.split, "Each GPU's share, as in 3,1; by what is free if not given");
   command.add_option("--split-mode", options->split_mode, "layer or row")->check(CLI::IsMember({"layer", "row"}));
-  command.add_option("--main-gpu", options->request.main_gpu, "The GPU of the cache, with --split-mode row");
+  command.add_option("--main-gpu", options->request.main_gpu, "The GPU of the cache, with --split-mode row")
+      ->check(CLI::Range(0, 63));
 }
 
 void add_llamacpp(CLI::App& command, const Options& options) {
   auto* group = command.add_option_group("llama.cpp");
   group->add_option("--ubatch", options->request.micro_batch, "Tokens computed at once")->check(CLI::Range(1, 1 << 20));
-  group->add_option("--gpu-layers", options->request.gpu_layers,
-                    "So many layers on the GPUs, the output being one; all if not given");
+  group
+      ->add_option("--gpu-layers", options->request.gpu_layers,
+                   "So many layers on the GPUs, the output being one; all if not given")
+      ->check(CLI::Range(0, 1 << 20));
   group->add_flag("--cpu-moe", options->request.cpu_moe, "All experts in host memory");
-  group->add_option("--n-cpu-moe", options->request.host_expert_layers, "The experts of so many layers in host memory");
+  group->add_option("--n-cpu-moe", options->request.host_expert_layers, "The experts of so many layers in host memory")
+      ->check(CLI::Range(0, 1 << 20));
   group
       ->add_option("--override-tensor", options->request.override_tensor,
                    "PATTERN=DEVICE,…: tensors whose names match are put there, as in exps=CPU or blk.1[0-9].=CUDA1")
@@ -95,8 +99,8 @@ void add_llamacpp(CLI::App& command, const Options& options) {
   group->add_flag("--swa-full", options->request.full_window, "Sliding-window layers keep the whole context");
   group->add_flag("--kv-unified", options->request.unified, "Sequences share the context");
   group->add_option("--mla", options->request.latent, "0 to 3: how latent attention is kept")->check(CLI::Range(0, 3));
-  group->add_option("--amb", options->request.attention_limit,
-                    "MiB of scores at once, as -amb of ik_llama.cpp; 0: all");
+  group->add_option("--amb", options->request.attention_limit, "MiB of scores at once, as -amb of ik_llama.cpp; 0: all")
+      ->check(CLI::Range(0, 1 << 30));
   group->add_flag("!--no-op-offload", options->request.host_ops_on_gpu,
                   "Weights in host memory are not copied to a GPU for large batches");
   group->add_flag("!--no-pipeline", options->request.pipeline, "For backends that keep no copies of inputs, as Vulkan");
@@ -106,7 +110,8 @@ void add_llamacpp(CLI::App& command, const Options& options) {
 void add_vllm(CLI::App& command, const Options& options) {
   auto* group = command.add_option_group("vLLM");
   group->add_option("--gpu-memory-utilization", options->request.utilization, "The share of each GPU it takes");
-  group->add_option("--max-num-batched-tokens", options->request.batched_tokens, "Tokens computed at once");
+  group->add_option("--max-num-batched-tokens", options->request.batched_tokens, "Tokens computed at once")
+      ->check(CLI::Range(1, 1 << 30));
 }
 
 void add_torch(CLI::App& command, const Options& options) {

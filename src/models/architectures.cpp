@@ -55,7 +55,7 @@ constexpr std::array kNames{
 /// Sorted.
 constexpr std::array<Name, 88> kKnown{
     "afmoe",      "apertus",    "arcee",          "baichuan",   "bailingmoe",    "bailingmoe2",  "bamba",
-    "bert",       "bloom",      "chatglm",        "codeshell",  "cohere2",       "cohere2moe",   "command-r",
+    "bloom",      "chatglm",    "codeshell",      "cohere2",    "cohere2moe",    "command-r",    "dbrx",
     "deepseek",   "deepseek2",  "deepseek32",     "dots1",      "ernie4_5",      "ernie4_5-moe", "exaone",
     "exaone-moe", "exaone4",    "falcon",         "gemma",      "gemma2",        "gemma3",       "gemma3n",
     "gemma4",     "glm",        "glm-dsa",        "glm4",       "glm4moe",       "gpt-oss",      "gpt2",
@@ -80,8 +80,11 @@ bool is_known_architecture(const std::string& architecture) {
   return std::binary_search(kKnown.begin(), kKnown.end(), architecture);
 }
 
-bool is_encoder_decoder(const std::string& architecture) {
-  return architecture == "t5" || architecture == "t5encoder" || architecture == "mt5" || architecture == "umt5";
+bool has_encoder(const std::string& architecture) {
+  constexpr std::array<Name, 18> encoders{
+      "albert", "bart", "bert",       "deberta-v2", "distilbert", "electra", "jina-bert-v2", "mbart",   "modernbert",
+      "mpnet",  "mt5",  "nomic-bert", "pegasus",    "roberta",    "t5",      "t5encoder",    "whisper", "xlm-roberta"};
+  return std::find(encoders.begin(), encoders.end(), architecture) != encoders.end();
 }
 
 std::string unknown_architecture_note(const std::string& architecture) {

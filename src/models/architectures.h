@@ -12,10 +12,10 @@ namespace dualgpuopt::memory {
 /// Whether the matrices, caches and states of its layers are known; another is taken for one like Llama.
 [[nodiscard]] bool is_known_architecture(const std::string& architecture);
 
-/// T5 and its likes, which have an encoder besides; they are not estimated, and `kNoEncoders` says so.
-[[nodiscard]] bool is_encoder_decoder(const std::string& architecture);
+/// Models with an encoder, as T5 and BERT; they are not estimated, and `kNoEncoders` says so.
+[[nodiscard]] bool has_encoder(const std::string& architecture);
 inline constexpr const char* kNoEncoders =
-    "this is an encoder-decoder model, as T5 and Whisper are: only decoders are estimated";
+    "this model has an encoder, as T5, Whisper and BERT have: only decoders are estimated";
 
 /// The sentence that says of an architecture that it is not known, or not told.
 [[nodiscard]] std::string unknown_architecture_note(const std::string& architecture);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <charconv>
 #include <numeric>
 
 #include "core/format.h"
@@ -45,10 +45,22 @@ void apply_build(std::uint64_t build, LlamaCppOptions& options) {
   cache.indexers = build >= kIndexers;
 }
 
-/// "b5400", "build: 5400 (33eff402)" and the like, or "ik".
+/// Of "5400", "b5400", "build: 5400 (33eff402)", "main: build = 5400" and the like; 0 for what is none.
+std::uint64_t build_number(std::string_view text) {
+  for (const std::string_view word : {"build", "version"}) {
+    if (const auto at = text.find(word); at != std::string_view::npos) text.remove_prefix(at + word.size());
+  }
+  text.remove_prefix(std::min(text.find_first_not_of(" :=b"), text.size()));
+  std::uint64_t build = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), build);
+  const bool is_whole = end == text.data() + text.size() || *end == ' ';
+  return error == std::errc() && is_whole ? build : 0;
+}
+
+/// A build, or "ik".
 Result<void> apply_version(const std::string& version, LlamaCppOptions& options) {
   if (version.empty()) return {};
-  if (version.starts_with("ik")) {
+  if (version == "ik" || version.starts_with("ik_llama")) {
     options.fork = LlamaCppFork::Ik;
     options.cache.full_window = true;
     options.cache.indexers = false;
@@ -56,8 +68,7 @@ Result<void> apply_version(const std::string& version, LlamaCppOptions& options)
     pad_finely(options);
     return {};
   }
-  const auto digits = version.find_first_of("0123456789");
-  const auto build = digits == std::string::npos ? 0 : std::strtoull(version.c_str() + digits, nullptr, 10);
+  const auto build = build_number(version);
   if (build == 0) {
     return fail(
         ErrorCode::InvalidArgument,
@@ -140,20 +151,46 @@ Result<LlamaCppOptions> resolve(const EstimateRequest& given, const Model& model
   return options;
 }
 
-/// llama.cpp knows no model whose every layer has a window: of Mistral's first, and Phi 3's, it keeps all tokens.
-void widen_windows(ModelShape& shape) {
-  if (shape.window == 0 || shape.count(LayerCache::Window) < shape.layers.size()) return;
+/// llama.cpp knows windows of some families alone: of Mistral's, Phi 3's and Qwen 2's it keeps all tokens.
+void widen_windows(Model& model) {
+  auto& shape = model.shape;
+  if (!model.is_of_config || shape.window == 0 || has_window_rule(shape.architecture)) return;
   shape.window = 0;
-  for (auto& layer : shape.layers) layer.cache = LayerCache::Full;
+  for (auto& layer : shape.layers) {
+    if (layer.cache == LayerCache::Window) layer.cache = LayerCache::Full;
+  }
 }
 
-/// As vLLM's ModelConfig.verify_with_parallel_config has it.
+/// As vLLM's ModelConfig.verify_with_parallel_config and its attention layers have it: key-value heads are divided, or
+/// kept several times.
 Result<void> check_parallel(const ModelShape& shape, const VllmOptions& options) {
-  const auto heads = shape.heads();
-  if (heads % options.parallel == 0) return {};
-  return fail(ErrorCode::InvalidArgument,
-              format_text("gpus: vLLM does not divide {} heads by {} GPUs; take a number that divides them", heads,
-                          options.parallel));
+  const auto divides = [](std::uint64_t count, std::uint64_t by) { return by == 0 || count % by == 0; };
+  const auto refuse = [&](std::uint64_t heads, const char* what) {
+    return fail(ErrorCode::InvalidArgument,
+                format_text("gpus: vLLM does not divide {} {} by {} GPUs; take a number that divides them", heads, what,
+                            options.parallel));
+  };
+  for (const auto& layer : shape.layers) {
+    if (!divides(layer.heads, options.parallel)) return refuse(layer.heads, "heads");
+    const auto kv_heads = shape.latent.rank > 0 ? 0 : layer.kv_heads;
+    if (!divides(kv_heads, options.parallel) && !divides(options.parallel, kv_heads))
+      return refuse(kv_heads, "key-value heads");
+  }
+  return {};
+}
+
+/// What vLLM would do otherwise than asked, or not at all.
+void add_notes(Model& model, const VllmOptions& options) {
+  if (model.shape.context > 0 && options.context > model.shape.context)
+    model.notes.push_back(format_text(
+        "the model was trained for {} tokens: vLLM refuses more unless it is told otherwise", model.shape.context));
+  constexpr double nearly_float = 3.9;
+  const auto bytes = static_cast<double>(model.weights.in_file());
+  if (model.weights.parameters == 0 || bytes / model.weights.parameters < nearly_float) return;
+  for (auto* part : {&model.weights.input, &model.weights.layer_input, &model.weights.output}) *part /= 2;
+  for (auto& layer : model.weights.layers) layer /= 2;
+  for (auto& layer : model.weights.experts) layer /= 2;
+  model.notes.emplace_back("vLLM loads weights of 32 bits as 16 bits, and so they are counted");
 }
 
 /// vLLM's GPUs are alike; of unequal ones the smallest counts.
@@ -186,6 +223,11 @@ void add_notes(const EstimateRequest& given, LlamaCppEstimate& answer) {
         "the weights are quantised for vLLM and transformers: a GGUF file of this model has another size");
   if ((given.cpu_moe || given.host_expert_layers > 0) && answer.model.shape.experts.count == 0)
     notes.emplace_back("the model has no experts that --cpu-moe could keep in host memory");
+  if (given.full_window && answer.model.shape.window == 0)
+    notes.emplace_back("the model has no sliding window that --swa-full could widen");
+  if (given.latent && answer.model.shape.latent.rank == 0)
+    notes.emplace_back("the model has no latent attention that --mla could keep otherwise");
+  if (given.gpu_layers && answer.options.gpus == 0) notes.emplace_back("there are no GPUs for --gpu-layers");
   if (!given.override_tensor.empty() && answer.options.placed.empty())
     notes.emplace_back("no tensor has a name that --override-tensor matches");
 }
@@ -195,7 +237,7 @@ void add_notes(const EstimateRequest& given, LlamaCppEstimate& answer) {
 Result<LlamaCppEstimate> estimate_llamacpp(const EstimateRequest& given) {
   auto model = load_model(given);
   if (!model) return fail(std::move(model.error()));
-  widen_windows(model->shape);
+  widen_windows(*model);
   const auto gpus = parse_gpus(given.gpus);
   if (!gpus) return fail(gpus.error());
   const auto options = resolve(given, *model, *gpus);
@@ -226,6 +268,7 @@ Result<VllmEstimate> estimate_vllm(const EstimateRequest& given) {
   const auto options = resolve_vllm(given, *model, *gpus);
   if (!options) return fail(options.error());
   if (auto note = unequal_note(*gpus)) model->notes.push_back(*std::move(note));
+  add_notes(*model, *options);
   const auto need = vllm_need(*model, *options);
   return VllmEstimate{*std::move(model), *options, need};
 }

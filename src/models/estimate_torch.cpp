@@ -43,20 +43,31 @@ Result<void> convert(Model& model, const std::string& type) {
   auto& weights = model.weights;
   const auto bytes = static_cast<double>(weights.in_file());
   if (bytes == 0 || weights.parameters == 0) return {};
-  const double factor = weights.parameters * wanted->bytes_per_element() / bytes;
-  const auto scale = [&](Bytes& part) { part = saturated(factor * static_cast<double>(part)); };
-  scale(weights.input);
-  scale(weights.output);
-  std::for_each(weights.layers.begin(), weights.layers.end(), scale);
-  std::for_each(weights.experts.begin(), weights.experts.end(), scale);
+  // Quantisers leave embedding and output in 16 bits (BitsAndBytesConfig, llm_int8_skip_modules).
+  constexpr double half = 2;
+  const double stored = bytes / weights.parameters;
+  const auto to = [&](double bytes_per_element) {
+    return [factor = bytes_per_element / stored](Bytes& part) { part = saturated(factor * static_cast<double>(part)); };
+  };
+  const double wanted_bytes = wanted->bytes_per_element();
+  for (auto* part : {&weights.input, &weights.layer_input, &weights.output}) to(std::max(wanted_bytes, half))(*part);
+  std::for_each(weights.layers.begin(), weights.layers.end(), to(wanted_bytes));
+  std::for_each(weights.experts.begin(), weights.experts.end(), to(wanted_bytes));
   weights.is_estimate = true;
   return {};
+}
+
+/// In which the model computes, and keeps its cache.
+const char* number_format(const Model& model) {
+  constexpr double nearly_float = 3.9;
+  const double bytes = static_cast<double>(model.weights.in_file());
+  return model.weights.parameters > 0 && bytes / model.weights.parameters > nearly_float ? "f32" : "bf16";
 }
 
 Result<TransformersOptions> resolve(const EstimateRequest& given, const Model& model, const GpuSpec& gpus) {
   const auto context = context_of(given, model.shape);
   if (!context) return fail(context.error());
-  const auto cache = parse_cache_type("kv_type_k", given.key_type == "f16" ? "bf16" : given.key_type);
+  const auto cache = parse_cache_type("kv_type_k", given.key_type == "f16" ? number_format(model) : given.key_type);
   const auto split = parse_split(given.split, gpus);
   if (!cache) return fail(cache.error());
   if (!split) return fail(split.error());

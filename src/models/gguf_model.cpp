@@ -179,7 +179,7 @@ Result<ModelShape> shape_of(const GgufHeader& header) {
   ModelShape shape;
   shape.architecture = header.text("general.architecture").value_or("");
   if (shape.architecture.empty()) return fail(ErrorCode::ParseFailed, "the key general.architecture is missing");
-  if (is_encoder_decoder(shape.architecture)) return fail(ErrorCode::Unsupported, kNoEncoders);
+  if (has_encoder(shape.architecture)) return fail(ErrorCode::Unsupported, kNoEncoders);
   shape.name = header.text("general.name").value_or("");
   Keys keys(header, shape.architecture);
   const auto count = keys.layers();
@@ -212,7 +212,7 @@ Result<Model> load_gguf_model(const std::filesystem::path& file) {
     notes.push_back(format_text("the file is cut off: {} of its weights are missing; they are counted all the same",
                                 format_bytes(header->missing)));
   if (!is_known_architecture(shape->architecture)) notes.push_back(unknown_architecture_note(shape->architecture));
-  return Model{*std::move(shape), std::move(weights), std::move(tensors), false, std::move(notes)};
+  return Model{*std::move(shape), std::move(weights), std::move(tensors), false, false, std::move(notes)};
 }
 
 }  // namespace dualgpuopt::memory

@@ -4,6 +4,7 @@
 #include "dualgpuopt/memory/models/model_source.h"
 #include "dualgpuopt/memory/models/safetensors.h"
 #include "models/architectures.h"
+#include "models/hf_layers.h"
 #include "models/hf_quantisation.h"
 #include "models/hf_shape.h"
 #include "models/json_numbers.h"
@@ -17,6 +18,8 @@ WeightHints hints_of(const Json& config, const Json& text) {
   WeightHints hints{told_number_format(config, text), std::nullopt, std::nullopt};
   if (hints.file_type.empty()) hints.file_type = "bf16";
   hints.small = small_layers(config, text);
+  const auto family = text_at(text, "model_type");
+  if (family == "falcon" || family == "mamba") hints.tied = true;  // by their classes, which files do not repeat
   for (const auto* object : {&text, &config}) {
     if (object->contains("tie_word_embeddings")) hints.tied = is_set(*object, "tie_word_embeddings");
   }
@@ -28,8 +31,13 @@ std::vector<std::string> weight_notes(const Json& config, const Json& text) {
   std::vector<std::string> notes;
   if (told_number_format(config, text).empty() && !small_layers(config, text))
     notes.emplace_back("config.json does not tell the weights' number format (dtype): 16 bits are assumed");
-  if ((config.contains("quantization_config") || text.contains("quantization_config")) && !small_layers(config, text))
+  const auto is_quantised = [](const Json& object) {
+    return object.contains("quantization_config") && !object.at("quantization_config").is_null();
+  };
+  if ((is_quantised(config) || is_quantised(text)) && !small_layers(config, text))
     notes.emplace_back("the quantization_config is not known: the weights are taken for 16 bits");
+  if (!text.contains("vocab_size") && !text.contains("padded_vocab_size"))
+    notes.emplace_back("vocab_size is not told: embedding and output are not counted");
   for (const auto* part : {"vision_config", "audio_config"}) {
     if (config.contains(part))
       notes.push_back(format_text("the weights of \"{}\" are not counted: only the language model's are", part));
@@ -38,7 +46,7 @@ std::vector<std::string> weight_notes(const Json& config, const Json& text) {
 }
 
 Result<Model> model_of(const Json& config) {
-  if (is_set(config, "is_encoder_decoder") || is_encoder_decoder(text_at(config, "model_type")))
+  if (is_set(config, "is_encoder_decoder") || has_encoder(text_at(config, "model_type")))
     return fail(ErrorCode::Unsupported, kNoEncoders);
   const auto text = text_part(config);
   JsonNumbers numbers(text);
@@ -50,8 +58,10 @@ Result<Model> model_of(const Json& config) {
   if (!weights) return fail(std::move(weights.error()));
   auto tensors = tensors_of(shape, *weights, hints.file_type);
   auto notes = weight_notes(config, text);
+  if (auto note = HfLayers(text, numbers).note(shape.layers.size()); !note.empty()) notes.push_back(std::move(note));
   if (!is_known_architecture(shape.architecture)) notes.push_back(unknown_architecture_note(shape.architecture));
-  return Model{std::move(shape), *std::move(weights), std::move(tensors), hints.small.has_value(), std::move(notes)};
+  return Model{std::move(shape), *std::move(weights), std::move(tensors), hints.small.has_value(), true,
+               std::move(notes)};
 }
 
 /// With the weights that the tensors have.

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "core/format.h"
+#include "dualgpuopt/memory/core/error.h"
 #include "models/shape_defaults.h"
 
 namespace dualgpuopt::memory {
@@ -19,6 +21,12 @@ constexpr std::array kNamed{
     NamedCache{"full_attention", LayerCache::Full},      NamedCache{"attention", LayerCache::Full},
     NamedCache{"sliding_attention", LayerCache::Window}, NamedCache{"chunked_attention", LayerCache::Window},
     NamedCache{"linear_attention", LayerCache::State},   NamedCache{"mamba", LayerCache::State}};
+
+std::optional<LayerCache> named_cache(const std::string& type) {
+  const auto* const found =
+      std::find_if(kNamed.begin(), kNamed.end(), [&](const NamedCache& named) { return named.type == type; });
+  return found == kNamed.end() ? std::nullopt : std::optional(found->cache);
+}
 
 /// Mamba's layers have a state and nothing else.
 bool is_mamba(const ModelShape& shape) { return shape.architecture == "mamba" || shape.architecture == "mamba2"; }
@@ -48,11 +56,19 @@ std::string HfLayers::type(std::uint64_t layer) const {
 
 char HfLayers::letter(std::uint64_t layer) const { return layer < letters_.size() ? letters_[layer] : '\0'; }
 
+std::string HfLayers::note(std::uint64_t layers) const {
+  if (type(0).empty()) return "";
+  for (std::uint64_t i = 0; i < layers; ++i) {
+    const auto name = type(i);
+    if (name.empty()) return format_text("layer_types names no type of layer {}: the family's custom counts", i);
+    if (!named_cache(name))
+      return format_text("the type {} of layer {} is not known: it is taken for attention", in_quotes(name), i);
+  }
+  return "";
+}
+
 std::optional<LayerCache> HfLayers::told_cache(std::uint64_t layer) {
-  const auto name = type(layer);
-  const auto* const found =
-      std::find_if(kNamed.begin(), kNamed.end(), [&](const NamedCache& named) { return named.type == name; });
-  if (found != kNamed.end()) return found->cache;
+  if (const auto named = named_cache(type(layer))) return named;
   if (const char kind = letter(layer); kind != '\0')
     return kind == '*' ? LayerCache::Full : kind == 'M' ? LayerCache::State : LayerCache::None;
   if (numbers_.has("attn_layer_indices")) return attentive_.contains(layer) ? LayerCache::Full : LayerCache::State;
@@ -89,7 +105,8 @@ LayerCache HfLayers::cache(const ModelShape& shape, std::uint64_t layer) {
 bool HfLayers::has_experts(const ModelShape& shape, std::uint64_t layer) {
   if (shape.experts.count == 0) return false;
   if (letter(layer) != '\0') return letter(layer) == 'E';
-  const auto first = std::max(numbers_.count("first_k_dense_replace"), numbers_.count("moe_layer_start_index"));
+  const auto first = std::max(numbers_.first_of({"first_k_dense_replace", "num_dense_layers"}),
+                              numbers_.count("moe_layer_start_index"));
   if (layer < first || dense_.contains(layer)) return false;
   return is_last_of(layer, numbers_.first_of({"decoder_sparse_step", "interleave_moe_layer_step", "moe_layer_interval"},
                                              customary_expert_interval(shape))) &&

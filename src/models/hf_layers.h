@@ -16,6 +16,8 @@ class HfLayers {
  public:
   HfLayers(const nlohmann::json& config, JsonNumbers& numbers);
 
+  /// What is said of layers and not understood, as a sentence; empty where all is.
+  [[nodiscard]] std::string note(std::uint64_t layers) const;
   /// What the layer keeps; `shape` has its architecture and window already.
   [[nodiscard]] LayerCache cache(const ModelShape& shape, std::uint64_t layer);
   /// Whether its feed-forward part is a mixture of experts.

@@ -14,18 +14,24 @@ using Json = nlohmann::json;
 /// The names that transformers' families have for one dimension (`attribute_map` in their configurations), today's
 /// first.
 using Names = std::initializer_list<const char*>;
-constexpr Names kEmbedding{"hidden_size", "n_embd", "d_model"};
+constexpr Names kEmbedding{"hidden_size", "n_embd", "n_embed", "d_model"};
 constexpr Names kLayers{"num_hidden_layers", "n_layer", "n_layers", "num_layers"};
 constexpr Names kHeads{"num_attention_heads", "n_head", "n_heads", "num_heads"};
-constexpr Names kKvHeads{"num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num"};
+constexpr Names kKvHeads{"num_key_value_heads",   "num_kv_heads",     "n_head_kv",
+                         "multi_query_group_num", "num_query_groups", "kv_n_heads"};
 constexpr Names kHeadLength{"head_dim", "attention_head_dim", "kv_channels"};
 /// Llama 4's second width is that of the experts, and Granite 4 has its dense part under a name of its own.
 constexpr Names kFeedForward{
     "intermediate_size_mlp", "shared_intermediate_size", "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size"};
 constexpr Names kContext{"max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length"};
 constexpr Names kVocabulary{"vocab_size", "padded_vocab_size"};
-constexpr Names kExperts{"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"};
-constexpr Names kExpertsUsed{"num_experts_per_tok", "experts_per_token", "moe_k", "moe_topk", "top_k_experts"};
+constexpr Names kExperts{"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts",
+                         "moe_num_primary_experts"};
+constexpr Names kExpertsUsed{
+    "num_experts_per_tok",           "experts_per_token", "moe_k", "moe_topk", "moe_top_k", "top_k_experts",
+    "moe_num_active_primary_experts"};
+constexpr Names kExpertWidth{"moe_intermediate_size", "moe_ffn_hidden_size", "intermediate_size", "ffn_hidden_size"};
+constexpr Names kShared{"n_shared_experts", "num_shared_experts", "moe_num_shared_experts"};
 constexpr Names kConvolution{"mamba_d_conv", "conv_kernel", "linear_conv_kernel_dim"};
 constexpr Names kState{"mamba_d_state", "ssm_state_size", "state_size"};
 constexpr Names kGroups{"mamba_n_groups", "n_groups"};
@@ -39,23 +45,19 @@ std::uint64_t window_of(const Json& config, JsonNumbers& numbers) {
              : numbers.first_of({"sliding_window", "attention_chunk_size"});
 }
 
-/// Of the experts that every token uses, together.
+/// Of the experts that every token uses, together. Gemma 4 has a dense part beside the experts.
 std::uint64_t shared_width(const ModelShape& shape, JsonNumbers& numbers) {
-  if (numbers.has("n_shared_experts"))
-    return numbers.count("n_shared_experts") *
-           numbers.count("moe_shared_expert_intermediate_size", shape.experts.feed_forward);
-  if (shape.architecture == "gemma4") return numbers.count("intermediate_size");  // beside the experts
-  if (numbers.has("moe_num_shared_experts"))
-    return numbers.count("moe_num_shared_experts") * shape.experts.feed_forward;
-  if (numbers.has("shared_intermediate_size")) return numbers.count("shared_intermediate_size");
-  return numbers.count("shared_expert_intermediate_size", customary_shared_experts(shape) * shape.experts.feed_forward);
+  if (std::any_of(kShared.begin(), kShared.end(), [&](const char* key) { return numbers.has(key); }))
+    return numbers.first_of(kShared) * numbers.count("moe_shared_expert_intermediate_size", shape.experts.feed_forward);
+  if (shape.architecture == "gemma4") return numbers.count("intermediate_size");
+  return numbers.first_of({"shared_intermediate_size", "shared_expert_intermediate_size"},
+                          customary_shared_experts(shape) * shape.experts.feed_forward);
 }
 
 void set_experts(ModelShape& shape, JsonNumbers& numbers) {
   const auto count = numbers.first_of(kExperts);
   if (count == 0) return;
-  shape.experts = {count, numbers.first_of(kExpertsUsed),
-                   numbers.first_of({"moe_intermediate_size", "intermediate_size"}), 0};
+  shape.experts = {count, numbers.first_of(kExpertsUsed), numbers.first_of(kExpertWidth), 0};
   shape.experts.shared_feed_forward = shared_width(shape, numbers);
 }
 
@@ -88,6 +90,7 @@ void set_global_heads(LayerShape& layer, JsonNumbers& numbers) {
 
 LayerShape layer_of(HfLayers& layers, const Json& config, const ModelShape& shape, JsonNumbers& numbers,
                     std::uint64_t i) {
+  const std::uint64_t halves = shape.architecture == "qwen" ? 2 : 1;  // the first Qwen tells gate and way up together
   constexpr std::uint64_t customary_width = 4;  // where a family has no key for it, or leaves it empty
   LayerShape layer;
   layer.cache = layers.cache(shape, i);
@@ -97,7 +100,7 @@ LayerShape layer_of(HfLayers& layers, const Json& config, const ModelShape& shap
   }
   layer.has_experts = layers.has_experts(shape, i);
   if (layers.has_feed_forward(shape, i) && !layer.has_experts)
-    layer.feed_forward = numbers.first_of(kFeedForward, customary_width * shape.embedding);
+    layer.feed_forward = numbers.first_of(kFeedForward, customary_width * shape.embedding) / halves;
   layer.indexer_length = customary_indexer_length(shape, i);
   return layer;
 }
@@ -154,6 +157,9 @@ Json text_part(const Json& config) {
   const auto& told = has_part ? config.at("text_config") : config;
   auto text = class_defaults(text_at(told, "model_type"));
   text.update(told);
+  for (const auto* part : {"attn_config", "ffn_config"}) {  // of DBRX and MPT
+    if (told.contains(part) && told.at(part).is_object()) text.update(told.at(part));
+  }
   return text;
 }
 
@@ -164,6 +170,7 @@ ModelShape shape_of(const Json& text, JsonNumbers& numbers) {
   shape.vocabulary = numbers.first_of(kVocabulary);
   shape.context = numbers.first_of(kContext);
   shape.window = window_of(text, numbers);
+  shape.layer_embedding = numbers.count("hidden_size_per_layer_input");
   set_experts(shape, numbers);
   if (numbers.count("kv_lora_rank") > 0)
     shape.latent = {numbers.count("kv_lora_rank"), numbers.count("q_lora_rank"), numbers.count("qk_rope_head_dim")};

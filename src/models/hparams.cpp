@@ -137,6 +137,7 @@ ModelShape read_shape(const Json& document, JsonNumbers& numbers) {
   const StateShape told{numbers.count("ssm_d_conv"), numbers.count("ssm_d_inner"), numbers.count("ssm_d_state"),
                         numbers.count("ssm_n_group"), numbers.count("ssm_dt_rank")};
   shape.state = completed_state(shape.architecture, told, heads_width(shape));
+  shape.layer_embedding = customary_layer_embedding(shape.architecture, layers);
   shape.gated_queries = customary_attention_interval(shape.architecture) > 0;
   return shape;
 }
@@ -233,7 +234,7 @@ Result<Model> parse_hparams(std::string_view json) {
   const auto& document = *parsed;
   const auto& inner =
       document.contains("hparams") && document.at("hparams").is_object() ? document.at("hparams") : document;
-  if (is_encoder_decoder(text_at(document, "arch"))) return fail(ErrorCode::Unsupported, kNoEncoders);
+  if (has_encoder(text_at(document, "arch"))) return fail(ErrorCode::Unsupported, kNoEncoders);
   JsonNumbers numbers(inner);
   auto shape = read_shape(document, numbers);
   if (!numbers.error().empty()) return fail(ErrorCode::ParseFailed, numbers.error());
@@ -244,7 +245,7 @@ Result<Model> parse_hparams(std::string_view json) {
   auto tensors = tensors_of(shape, *weights, text_at(document, "file_type"));
   auto notes = unknown_names(inner);
   if (!is_known_architecture(shape.architecture)) notes.push_back(unknown_architecture_note(shape.architecture));
-  return Model{std::move(shape), *std::move(weights), std::move(tensors), false, std::move(notes)};
+  return Model{std::move(shape), *std::move(weights), std::move(tensors), false, false, std::move(notes)};
 }
 
 Result<Model> load_hparams(const std::filesystem::path& file) {

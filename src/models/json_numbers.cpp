@@ -58,7 +58,9 @@ std::uint64_t JsonNumbers::required(std::initializer_list<const char*> keys) {
   if (std::none_of(keys.begin(), keys.end(), [&](const auto* key) { return has(key); })) {
     refuse(*keys.begin(), "is missing");
   }
-  return first_of(keys);
+  const auto count = first_of(keys);
+  if (count == 0) refuse(*keys.begin(), "is 0: expected at least 1");
+  return count;
 }
 
 std::uint64_t JsonNumbers::first_of(std::initializer_list<const char*> keys, std::uint64_t otherwise) {

@@ -22,7 +22,7 @@ class JsonNumbers {
   /// Of a list its first number.
   [[nodiscard]] std::uint64_t count(const char* key, std::uint64_t otherwise = 0);
   [[nodiscard]] std::uint64_t required(const char* key) { return required({key}); }
-  /// Of the first of the keys that is there; without any the first is reported as missing.
+  /// Of the first of the keys that is there, at least 1; without any the first is reported as missing.
   [[nodiscard]] std::uint64_t required(std::initializer_list<const char*> keys);
   /// Likewise, where it may be missing.
   [[nodiscard]] std::uint64_t first_of(std::initializer_list<const char*> keys, std::uint64_t otherwise = 0);

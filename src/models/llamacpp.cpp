@@ -52,7 +52,7 @@ class Plan {
   }
 
   [[nodiscard]] std::vector<DeviceNeed> devices() {
-    host().weights += weights().input;
+    host().weights += weights().input + weights().layer_input;
     add_output();
     for (const auto& [tensor, gpu] : options_.placed) device(gpu).weights += model_.tensors[tensor].bytes;
     const auto caches = kv_cache(model_.shape, options_.cache);
@@ -159,9 +159,9 @@ Result<void> LlamaCppOptions::validate() const {
   if (!split.empty() && split.size() != gpus) {
     return fail(ErrorCode::InvalidArgument, format_text("the split has {} shares for {} GPUs", split.size(), gpus));
   }
+  const double all = std::accumulate(split.begin(), split.end(), 0.0);
   const auto is_share = [](double share) { return std::isfinite(share) && share >= 0; };
-  if (!std::all_of(split.begin(), split.end(), is_share) ||
-      (!split.empty() && std::accumulate(split.begin(), split.end(), 0.0) <= 0)) {
+  if (!std::all_of(split.begin(), split.end(), is_share) || (!split.empty() && !(all > 0 && std::isfinite(all)))) {
     return fail(ErrorCode::InvalidArgument, "the shares of a split must not be negative, and one of them more than 0");
   }
   if (gpus > 0 && main_gpu >= gpus)

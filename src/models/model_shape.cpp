@@ -27,6 +27,7 @@ constexpr std::array kWindowRules{
     WindowRule{"exaone4", 4},
     WindowRule{"openai-moe", 2},
     WindowRule{"olmo2", 4},
+    WindowRule{"olmo3", 4},
     WindowRule{"afmoe", 4},
     WindowRule{"exaone-moe", 4},
     WindowRule{"smallthinker", 4, true},

@@ -62,6 +62,7 @@ void add_layer(std::vector<ModelTensor>& tensors, std::size_t layer, const Matri
 
 Bytes& part_of(ModelWeights& weights, const ModelTensor& tensor) {
   if (tensor.layer) return weights.layers[*tensor.layer];
+  if (tensor.name.starts_with("per_layer_token_embd")) return weights.layer_input;
   return tensor.is_embedding() ? weights.input : weights.output;
 }
 

@@ -53,7 +53,9 @@ double elements_of(const GgufTensor& tensor) {
 }
 
 double all_elements(const ModelShape& shape) {
-  double elements = 2 * static_cast<double>(shape.vocabulary) * static_cast<double>(shape.embedding);
+  const double per_word = 2 * static_cast<double>(shape.embedding) +
+                          static_cast<double>(shape.layer_embedding) * static_cast<double>(shape.layers.size());
+  double elements = static_cast<double>(shape.vocabulary) * per_word;
   for (const auto& layer : shape.layers) {
     for (const auto& matrix : layer_matrices(shape, layer)) elements += matrix.elements();
   }
@@ -75,7 +77,7 @@ Bytes whole(double bytes) { return saturated(std::round(bytes)); }
 
 Bytes ModelWeights::all_layers() const { return std::accumulate(layers.begin(), layers.end(), Bytes{0}); }
 
-Bytes ModelWeights::in_file() const { return input + all_layers() + output - (tied ? input : 0); }
+Bytes ModelWeights::in_file() const { return input + layer_input + all_layers() + output - (tied ? input : 0); }
 
 ModelWeights weights_of(const GgufHeader& header) {
   ModelWeights weights;
@@ -84,8 +86,10 @@ ModelWeights weights_of(const GgufHeader& header) {
     weights.parameters += elements_of(tensor);
     if (const auto layer = layer_in_name(tensor.name)) {
       add_to_layer(weights, *layer, tensor);
-    } else if (tensor.name.starts_with("token_embd") || tensor.name.starts_with("per_layer_token_embd")) {
+    } else if (tensor.name.starts_with("token_embd")) {
       weights.input += tensor.bytes;
+    } else if (tensor.name.starts_with("per_layer_token_embd")) {
+      weights.layer_input += tensor.bytes;
     } else {
       has_output = has_output || tensor.name == "output.weight";
       weights.output += tensor.bytes;
@@ -121,12 +125,15 @@ Result<ModelWeights> weights_of(const ModelShape& shape, const WeightHints& hint
   Quantisation::Place none;
   none.columns = shape.embedding;
   const double matrix = static_cast<double>(shape.vocabulary) * static_cast<double>(shape.embedding);
+  const double of_layers = static_cast<double>(shape.vocabulary) * static_cast<double>(shape.layer_embedding) *
+                           static_cast<double>(shape.layers.size());
   weights.tied = hints.tied         ? *hints.tied
-                 : hints.parameters ? *hints.parameters < elements + 1.5 * matrix
+                 : hints.parameters ? *hints.parameters < elements + of_layers + 1.5 * matrix
                                     : is_tied_by_custom(shape);
-  weights.parameters = elements + (weights.tied ? 1 : 2) * matrix;
+  weights.parameters = elements + of_layers + (weights.tied ? 1 : 2) * matrix;
   weights.input =
       whole(matrix * types->bytes_per_element(weights.tied ? TensorRole::Output : TensorRole::Embedding, none));
+  weights.layer_input = whole(of_layers * types->bytes_per_element(TensorRole::Embedding, none));
   weights.output =
       whole(matrix * types->bytes_per_element(TensorRole::Output, none) + 4 * static_cast<double>(shape.embedding));
   if (hints.file_bytes && weights.all_layers() > 0) {

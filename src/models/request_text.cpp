@@ -11,6 +11,8 @@
 namespace dualgpuopt::memory {
 namespace {
 
+constexpr Bytes kLeastGpu = 1_MiB;
+
 std::optional<double> plain_number(const std::string& text) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -42,6 +44,10 @@ Result<GpuSpec> parse_gpus(const std::string& text) {
   for (const auto& piece : pieces(text)) {
     const auto size = parse_bytes(piece);
     if (!size) return fail(Error(size.error()).with_context("gpus"));
+    if (*size < kLeastGpu)
+      return fail(ErrorCode::InvalidArgument,
+                  format_text("gpus: \"{}\" is {}, which is no GPU's memory; give a unit, as in 24GiB,16GiB", piece,
+                              format_bytes(*size)));
     spec.free.push_back(*size);
   }
   spec.count = spec.free.size();

@@ -179,6 +179,8 @@ ModelWeights weights_of(const std::vector<SafetensorsTensor>& tensors) {
       if (tensor.name.find(".experts.") != std::string::npos) weights.experts[*layer] += tensor.bytes;
     } else if (is_embedding(tensor.name)) {
       weights.input += tensor.bytes;
+    } else if (tensor.name.find("embed_tokens_per_layer.") != std::string::npos) {
+      weights.layer_input += tensor.bytes;
     } else {
       has_output = has_output || tensor.name.find("lm_head.") != std::string::npos;
       weights.output += tensor.bytes;

@@ -118,6 +118,10 @@ std::uint64_t customary_indexer_length(const ModelShape& shape, std::uint64_t la
   return has_all || layer < first || (layer + 2) % each == 0 ? length : 0;
 }
 
+std::uint64_t customary_layer_embedding(const std::string& architecture, std::uint64_t layers) {
+  return customary_layers_with_cache(architecture, layers) < layers ? 256 : 0;
+}
+
 bool has_layers_of_one_part(const std::string& architecture) { return architecture.starts_with("nemotron_h"); }
 
 std::uint64_t customary_unloaded_layers(const std::string& architecture, std::uint64_t layers) {

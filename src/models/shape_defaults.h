@@ -32,6 +32,9 @@ namespace dualgpuopt::memory {
 /// in each fourth of the others ("indexer_types" of its config.json; pull request 26474).
 [[nodiscard]] std::uint64_t customary_indexer_length(const ModelShape& shape, std::uint64_t layer);
 
+/// Elements that each token has for each layer besides its embedding (Gemma 3n and small Gemmas 4).
+[[nodiscard]] std::uint64_t customary_layer_embedding(const std::string& architecture, std::uint64_t layers);
+
 /// Whether each layer has attention, a state or a feed-forward part alone (Nemotron H).
 [[nodiscard]] bool has_layers_of_one_part(const std::string& architecture);
 

@@ -86,7 +86,7 @@ std::vector<DeviceNeed> transformers_need(const Model& model, const Transformers
   const auto device = [&](std::optional<std::size_t> gpu) -> DeviceNeed& {
     return devices[gpu.value_or(options.gpus)];
   };
-  device(places.front()).weights += weights.input;
+  device(places.front()).weights += weights.input + weights.layer_input;
   const bool is_shared = weights.tied && places.front() == places.back();
   device(places.back()).weights += weights.output - (is_shared ? std::min(weights.input, weights.output) : 0);
   device(places.back()).output = last_logits(model.shape, options);

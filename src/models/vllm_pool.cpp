@@ -10,6 +10,7 @@ namespace dualgpuopt::memory {
 namespace {
 
 constexpr std::uint64_t kBlock = 16;
+constexpr double kIndexerScale = 4;  // of the key of sparse attention, which has a byte an element (DeepSeek 3.2)
 
 double amount(std::uint64_t count) { return static_cast<double>(count); }
 
@@ -18,7 +19,10 @@ std::uint64_t divided_up(std::uint64_t count, std::uint64_t by) { return count /
 /// Every GPU keeps its part of the heads, and at least one; a latent cache is kept whole on each.
 Bytes token_bytes(const ModelShape& shape, const LayerShape& layer, const VllmOptions& options) {
   const double element = options.cache_type.bytes_per_element();
-  if (shape.latent.rank > 0) return saturated(element * amount(shape.latent.rank + shape.latent.rope));
+  if (shape.latent.rank > 0) {
+    const double indexer = layer.indexer_length == 0 ? 0 : amount(layer.indexer_length) + kIndexerScale;
+    return saturated(element * amount(shape.latent.rank + shape.latent.rope) + indexer);
+  }
   const auto heads = std::max<std::uint64_t>(divided_up(layer.kv_heads, options.parallel), 1);
   return saturated(element * amount(heads) * (amount(layer.key_length) + amount(layer.value_length)));
 }

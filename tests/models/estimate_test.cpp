@@ -59,15 +59,18 @@ TEST_F(EstimateTest, OffersRemediesWhereItDoesNotFit) {
 
 TEST_F(EstimateTest, KnowsTheBuilds) {
   EXPECT_EQ(refusal(), "");
-  for (const auto* version : {"b5400", "build: 4905 (b1b132ef) with cc 13", "ik", "ik_llama.cpp"}) {
+  for (const auto* version : {"b5400", "build: 4905 (b1b132ef) with cc 13", "main: build = 3600 (a)",
+                              "version: 5000 (b)", "ik", "ik_llama.cpp"}) {
     request_.version = version;
     EXPECT_EQ(refusal(), "") << version;
     EXPECT_TRUE(estimate_llamacpp(request_)->options.cache.full_window) << version;
   }
   request_.version = "9000";
   EXPECT_FALSE(estimate_llamacpp(request_)->options.cache.full_window);
-  request_.version = "new";
-  EXPECT_THAT(refusal(), HasSubstr("runtime_version: \"new\""));
+  for (const std::string none : {"new", "v1.2.3", "2024-05-01", "ikea", "build"}) {
+    request_.version = none;
+    EXPECT_THAT(refusal(), HasSubstr("runtime_version: \"" + none + "\"")) << none;
+  }
 }
 
 TEST_F(EstimateTest, PadsTheContextAsTheBuildDoes) {
@@ -224,6 +227,33 @@ TEST_F(EstimateTest, ForVllmRefusesWhatItRefuses) {
   EXPECT_THAT(estimate_vllm(request_).error().describe(), HasSubstr("vLLM has no cache in q8_0"));
   request_.key_type = "fp8";
   EXPECT_TRUE(estimate_vllm(request_));
+  request_.gpus = "80GiB,80GiB,80GiB,80GiB";
+  EXPECT_TRUE(estimate_vllm(request_)) << "8 key-value heads";
+  std::ofstream(file_.path()) << R"({"arch": "phi3", "n_layer": 40, "n_embd": 5120, "n_head": 40, "n_head_kv": 10,
+                                     "n_vocab": 32064, "n_ctx_train": 4096})";
+  EXPECT_THAT(estimate_vllm(request_).error().describe(), HasSubstr("does not divide 10 key-value heads by 4 GPUs"));
+}
+
+TEST_F(EstimateTest, ForVllmSaysWhatItDoesOtherwise) {
+  std::ofstream(file_.path()) << R"({"arch": "starcoder", "n_layer": 4, "n_embd": 6144, "n_head": 48, "n_head_kv": 1,
+    "n_ff": 24576, "n_vocab": 49152, "n_ctx_train": 8192, "file_type": "f32"})";
+  request_.gpus = "80GiB";
+  request_.context = 16384;
+  const auto estimate = estimate_vllm(request_);
+  ASSERT_TRUE(estimate) << estimate.error().describe();
+  EXPECT_THAT(estimate->model.notes,
+              ::testing::ElementsAre(HasSubstr("trained for 8192 tokens"), HasSubstr("32 bits as 16 bits")));
+  EXPECT_NEAR(static_cast<double>(estimate->model.weights.in_file()), 2 * estimate->model.weights.parameters, 1e6);
+}
+
+TEST_F(EstimateTest, TakesNumbersWithUnitsForGpus) {
+  request_.gpus = "24,24";
+  EXPECT_THAT(refusal(), HasSubstr("\"24\" is 24 B, which is no GPU's memory; give a unit"));
+  request_.gpus = "0GiB";
+  EXPECT_THAT(refusal(), HasSubstr("no GPU's memory"));
+  request_.gpus = "2";
+  request_.split = "1e308,1e308";
+  EXPECT_THAT(refusal(), HasSubstr("shares of a split"));
 }
 
 TEST_F(EstimateTest, ForVllmTakesTheSmallestGpu) {

@@ -44,6 +44,20 @@ TEST(HfLayers, KnowsWhichLayersHaveExperts) {
   EXPECT_EQ(dense(R"("expert_layer_period": 4, "expert_layer_offset": 1)"), "dedddedd");
 }
 
+TEST(HfLayers, SayWhatTheyDoNotKnow) {
+  const auto notes = [](const std::string& types) {
+    return parse_hf_config(R"({"model_type": "llama", "dtype": "float16", "hidden_size": 64, "num_hidden_layers": 2,
+                               "num_attention_heads": 4, "vocab_size": 9, "layer_types": )" +
+                           types + "}")
+        ->notes;
+  };
+  using ::testing::ElementsAre;
+  using ::testing::HasSubstr;
+  EXPECT_THAT(notes(R"(["full_attention", "full_attention"])"), ::testing::IsEmpty());
+  EXPECT_THAT(notes(R"(["full_attention"])"), ElementsAre(HasSubstr("names no type of layer 1")));
+  EXPECT_THAT(notes(R"(["full_attention", "fancy"])"), ElementsAre(HasSubstr("\"fancy\" of layer 1 is not known")));
+}
+
 /// Lists and patterns of any length cost no more than they are long.
 TEST(HfLayers, AreReadInLinearTime) {
   std::string dense = "0";

@@ -27,7 +27,13 @@ TEST(HfQuantisation, KnowsThatQuantisersKeepEmbeddingAndOutput) {
       << "vLLM prints 9.49 GiB";
   EXPECT_NEAR(quantised(R"({"quant_method": "fp8"})"), ends + layers, 0.05);
   EXPECT_NEAR(quantised(R"({"quant_algo": "NVFP4"})"), ends + layers * 36 / 64, 0.05);
-  EXPECT_NEAR(quantised(R"({"quant_method": "bitsandbytes", "load_in_4bit": true})"), ends + layers * 0.5156, 0.05);
+  EXPECT_NEAR(quantised(R"({"quant_method": "bitsandbytes", "load_in_4bit": true})"), ends + layers * 0.5625, 0.05);
+  EXPECT_NEAR(quantised(R"({"load_in_4bit": true, "bnb_4bit_use_double_quant": true})"), ends + layers * 0.5156, 0.05);
+  EXPECT_NEAR(quantised(R"({"quant_method": "bitsandbytes", "load_in_8bit": true})"), ends + layers, 0.05);
+  EXPECT_NEAR(quantised(R"({"quant_method": "fbgemm_fp8"})"), ends + layers, 0.05);
+  EXPECT_NEAR(quantised(R"({"config_groups": {"a": {"weights": {"num_bits": 4, "type": "float", "group_size": 16}}}})"),
+              ends + layers * 36 / 64, 0.05);
+  EXPECT_NEAR(quantised(R"({"bits": 4, "group_size": 0.001})"), ends + layers / 2, 0.05) << "no group";
   EXPECT_NEAR(
       quantised(
           R"({"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 8}}}})"),

@@ -82,5 +82,15 @@ TEST(ModelWeights, AreTiedWhereTheParametersSaySo) {
   EXPECT_TRUE(weights_of(shape, {"F16", std::nullopt, 7.5e9})->tied);
 }
 
+TEST(ModelWeights, KeepTheEmbeddingsOfLayersWithTheInput) {
+  GgufHeader header;
+  header.tensors = {
+      {"token_embd.weight", 0, {}, 100}, {"per_layer_token_embd.weight", 0, {}, 500}, {"output_norm.weight", 0, {}, 4}};
+  const auto weights = weights_of(header);
+  EXPECT_EQ(weights.layer_input, 500U);
+  EXPECT_EQ(weights.output, 104U) << "the output is the embedding of words alone";
+  EXPECT_EQ(weights.in_file(), 604U);
+}
+
 }  // namespace
 }  // namespace dualgpuopt::memory

@@ -76,6 +76,7 @@ struct ModelShape {
   ExpertShape experts;
   LatentShape latent;
   StateShape state;
+  std::uint64_t layer_embedding = 0;  ///< Elements that each token has for each layer besides its embedding (Gemma 3n).
   bool gated_queries = false;         ///< The query matrix has a gate for each head besides.
   std::uint64_t unloaded_layers = 0;  ///< Last ones, which are in the file for predicting further tokens alone.
 

@@ -14,6 +14,7 @@ struct Model {
   ModelWeights weights;
   std::vector<ModelTensor> tensors = {};  ///< By name; `weights` are their sums. Empty where nobody asked for names.
   bool is_quantised_for_torch = false;    ///< By a "quantization_config", in a format that llama.cpp does not have.
+  bool is_of_config = false;              ///< Its dimensions are of a config.json.
   std::vector<std::string> notes = {};    ///< What was assumed because the source does not tell it, or is not known.
 };
 

@@ -18,6 +18,7 @@ struct ModelWeights {
   Bytes output = 0;            ///< The last norm and the output matrix.
   bool tied = false;           ///< The output matrix is the embedding once more; `output` counts it.
   double parameters = 0;       ///< As many as the tensors have, or the dimensions tell; 0: not known.
+  Bytes layer_input = 0;       ///< The embeddings of each layer (Gemma 3n); they lie with the token embedding.
   bool is_estimate = false;    ///< From the shape and the file type; else exact, from the table of tensors.
 
   [[nodiscard]] Bytes all_layers() const;
