@@ -460,12 +460,26 @@ class Estimate(Folder):
         self.assertEqual(unknown.returncode, 2)
         self.assertIn("--gpus 80GiB", unknown.stderr)
 
+    def test_what_is_assumed_or_in_vain_is_said(self):
+        config = self.file("config.json", '{"model_type": "zebra", "hidden_size": 64, "num_hidden_layers": 2, '
+                           '"num_attention_heads": 4, "vocab_size": 100}')
+        shown = gpumem("estimate", config, "--context", "512", "--cpu-moe").stdout
+        self.assertIn('Note: the architecture "zebra" is not known: its layers are taken for those of Llama.', shown)
+        self.assertIn("Note: the model has no experts", shown)
+        (answer,) = records(gpumem("estimate", config, "--context", "512", "--json").stdout)
+        self.assertEqual(len(answer["notes"]), 2, "and 16 bits are assumed")
+
     def test_what_makes_no_sense_is_refused(self):
         for arguments, words in ((["--gpus", "many"], "gpus: "), (["--kv-type-k", "q7"], "kv_type_k: "),
                                  (["--split", "1,x"], "split: "), (["--split", "1,1"], "2 shares for 1 GPUs"),
                                  (["--override-tensor", "exps=TPU"], "override_tensor: \"exps=TPU\": the device is"),
                                  (["--override-tensor", "blk.(1=CPU"], "override_tensor: \"blk.(1=CPU\": at character 7"),
-                                 (["--runtime-version", "new"], "runtime_version: ")):
+                                 (["--runtime-version", "new"], "runtime_version: "),
+                                 (["--runtime", "vllm", "--gpus", "80GiB", "--cpu-moe"], "cpu_moe: this is an option of llama.cpp"),
+                                 (["--runtime", "vllm", "--gpus", "80GiB,80GiB,80GiB"], "does not divide 32 heads by 3 GPUs"),
+                                 (["--kv-type-v", "q8_0", "--flash-attn", "off"], "with flash attention alone"),
+                                 (["--gpus", "24,24"], "give a unit"),
+                                 (["--main-gpu", "-1"], "--main-gpu"), (["--n-cpu-moe", "-1"], "--n-cpu-moe")):
             with self.subTest(arguments=arguments):
                 failed = self.estimate(*arguments)
                 self.assertEqual(failed.returncode, 2, failed.stderr)
