@@ -150,11 +150,19 @@ Json class_defaults(const std::string& model_type) {
           {"vocab_size", 262208},     {"max_position_embeddings", 131072}, {"sliding_window", 4096}};
 }
 
+/// Under the names that families with eyes and ears have for it; Qwen's Omni has it one deeper.
+const Json& language_part(const Json& config) {
+  for (const auto* part : {"text_config", "llm_config", "language_config"}) {
+    if (config.contains(part) && config.at(part).is_object()) return config.at(part);
+  }
+  const bool is_deeper = config.contains("thinker_config") && config.at("thinker_config").is_object();
+  return is_deeper ? language_part(config.at("thinker_config")) : config;
+}
+
 }  // namespace
 
 Json text_part(const Json& config) {
-  const bool has_part = config.contains("text_config") && config.at("text_config").is_object();
-  const auto& told = has_part ? config.at("text_config") : config;
+  const auto& told = language_part(config);
   auto text = class_defaults(text_at(told, "model_type"));
   text.update(told);
   for (const auto* part : {"attn_config", "ffn_config"}) {  // of DBRX and MPT

@@ -20,6 +20,19 @@ TEST(HfShape, KnowsWindowsAndTheLanguagePartOfModelsWithEyes) {
   EXPECT_TRUE(model->weights.tied) << "as all of that family";
 }
 
+TEST(HfShape, FindsTheLanguagePart) {
+  const std::string part =
+      R"({"model_type": "qwen2", "hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4})";
+  for (const std::string name : {"text_config", "llm_config", "language_config"}) {
+    const auto inner = R"({"hidden_size": 9, ")" + name + "\": " + part + "}";
+    for (const auto& config : {inner, R"({"thinker_config": )" + inner + "}"}) {
+      const auto model = parse_hf_config(config);
+      ASSERT_TRUE(model) << config;
+      EXPECT_EQ(model->shape.layers.size(), 3U);
+    }
+  }
+}
+
 TEST(HfShape, KnowsTheNamesOfOlderFamilies) {
   const auto gpt2 = parse_hf_config(R"({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12,
                                         "n_positions": 1024, "n_inner": null, "vocab_size": 50257})");
