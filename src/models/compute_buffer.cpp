@@ -18,6 +18,7 @@ constexpr double kLatentRows = 8;
 constexpr double kDenseRows = 3;
 constexpr double kExpertRows = 4;
 constexpr double kLogitRows = 1;
+constexpr double kRowsWithoutExperts = 6;  // of the fork, by a published log
 constexpr double kMaskRows = 4;
 
 /// Ops on fewer tokens than this stay where their weights are (ggml-cuda.cu, offload_op).
@@ -201,6 +202,12 @@ double output(const Graph& graph, const ComputePlace& place) {
   return place.staged_output > 0 ? static_cast<double>(place.staged_output) + graph.logits() : 0;
 }
 
+/// Where experts are computed on the first GPU, attention and what it adds are left.
+double layer_work(const Graph& graph, const LlamaCppOptions& options, const ComputePlace& place) {
+  const double beside = place.leaves_experts ? kRowsWithoutExperts * graph.row() : graph.feed_forward();
+  return std::max(attention(graph, options, place), beside);
+}
+
 }  // namespace
 
 bool is_pipelined(const ModelShape& shape, const LlamaCppOptions& options) {
@@ -224,7 +231,7 @@ bool stages_experts(const ModelShape& shape, const LlamaCppOptions& options) {
 Bytes compute_buffer(const ModelShape& shape, const LlamaCppOptions& options, const ComputePlace& place) {
   if (shape.layers.empty()) return 0;
   const Graph graph(shape, options);
-  double peak = masks_beside(graph, options, place) + std::max(attention(graph, options, place), graph.feed_forward());
+  double peak = masks_beside(graph, options, place) + layer_work(graph, options, place);
   peak = std::max({peak, masks_cast(graph, options, place), staged_work(graph, options, place), output(graph, place)});
   return saturated(kept_inputs(graph, options, place) + peak);
 }

@@ -10,9 +10,10 @@ struct ComputePlace {
   bool is_gpu = true;
   bool is_first = true;  ///< Of the GPUs with layers: the inputs come here, and weights in host memory are copied here.
   bool has_output = false;
-  bool is_pipelined = false;  ///< Four copies of what comes from elsewhere: see `is_pipelined` below.
-  Bytes staged = 0;           ///< The largest matrix of a layer in host memory, copied over for large batches.
-  Bytes staged_output = 0;    ///< The same of the output, which then is computed here.
+  bool is_pipelined = false;    ///< Four copies of what comes from elsewhere: see `is_pipelined` below.
+  Bytes staged = 0;             ///< The largest matrix of a layer in host memory, copied over for large batches.
+  bool leaves_experts = false;  ///< All its layers' experts lie in host memory, and the first GPU works on them.
+  Bytes staged_output = 0;      ///< The same of the output, which then is computed here.
 };
 
 /// Whether llama.cpp works on several micro-batches at once, each GPU on another: several GPUs, split by layers, with

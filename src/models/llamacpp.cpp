@@ -113,7 +113,17 @@ class Plan {
       place.has_output = output_ == i;
       devices_[i].compute = compute_buffer(model_.shape, options_, place);
       place = {.is_first = false, .is_pipelined = pipelined};
+      place.leaves_experts = i + 1 < options_.gpus && leaves_experts(i + 1);
     }
+  }
+
+  /// The fork works on gates and experts in one operation, which goes to the first GPU whole; llama.cpp's is divided.
+  [[nodiscard]] bool leaves_experts(std::size_t gpu) const {
+    if (options_.fork == LlamaCppFork::Mainline || !stages_experts(model_.shape, options_)) return false;
+    for (std::size_t i = 0; i < model_.shape.layers.size(); ++i) {
+      if (places_[i] == gpu && i >= options_.host_expert_layers) return false;
+    }
+    return model_.shape.experts.count > 0;
   }
 
   /// The largest matrix of a layer that the first GPU takes from host memory to work on.

@@ -151,6 +151,21 @@ TEST(ComputeBuffer, HoldsTheMatricesOfUpAndGateInTheFork) {
   EXPECT_THAT(scratch(testing::deepseek_r1(), options, {.staged = Bytes{2016} << 20}), about(4472)) << "as printed";
 }
 
+TEST(ComputeBuffer, LeavesExpertsToTheFirstGpuInTheFork) {
+  LlamaCppOptions options = with_context(65536);
+  options.fork = LlamaCppFork::Ik;
+  options.cache.micro_batch = 4096;
+  options.gpus = 2;
+  options.gpu_layers = 63;
+  options.host_expert_layers = 94;
+  EXPECT_THAT(mib(llamacpp_need(testing::qwen3_235b(), options)[1].compute), about(896));
+  options.host_expert_layers = 60;
+  EXPECT_THAT(mib(llamacpp_need(testing::qwen3_235b(), options)[1].compute), about(1664)) << "it has some of its own";
+  options.host_expert_layers = 94;
+  options.fork = LlamaCppFork::Mainline;
+  EXPECT_GT(mib(llamacpp_need(testing::qwen3_235b(), options)[1].compute), 1500) << "as dry runs have it";
+}
+
 TEST(ComputeBuffer, ExpandsTheLatentCacheInParts) {
   struct Published {
     std::uint64_t context, micro_batch, limit;
