@@ -15,12 +15,12 @@ using Name = std::string_view;
 
 /// config.json's name and GGUF's, where they differ.
 constexpr std::array kNames{
+    std::pair<Name, Name>{"bailing_moe", "bailingmoe"},
+    std::pair<Name, Name>{"bailing_moe_v2", "bailingmoe2"},
     std::pair<Name, Name>{"cohere", "command-r"},
     std::pair<Name, Name>{"deepseek_v2", "deepseek2"},
     std::pair<Name, Name>{"deepseek_v3", "deepseek2"},
     std::pair<Name, Name>{"deepseek_v32", "deepseek32"},
-    std::pair<Name, Name>{"bailing_moe", "bailingmoe"},
-    std::pair<Name, Name>{"bailing_moe_v2", "bailingmoe2"},
     std::pair<Name, Name>{"ernie4_5_moe", "ernie4_5-moe"},
     std::pair<Name, Name>{"exaone_moe", "exaone-moe"},
     std::pair<Name, Name>{"falcon_mamba", "mamba"},

@@ -184,9 +184,7 @@ void add_notes(Model& model, const VllmOptions& options) {
   if (model.shape.context > 0 && options.context > model.shape.context)
     model.notes.push_back(format_text(
         "the model was trained for {} tokens: vLLM refuses more unless it is told otherwise", model.shape.context));
-  constexpr double nearly_float = 3.9;
-  const auto bytes = static_cast<double>(model.weights.in_file());
-  if (model.weights.parameters == 0 || bytes / model.weights.parameters < nearly_float) return;
+  if (!model.weights.are_of_32_bits()) return;
   for (auto* part : {&model.weights.input, &model.weights.layer_input, &model.weights.output}) *part /= 2;
   for (auto& layer : model.weights.layers) layer /= 2;
   for (auto& layer : model.weights.experts) layer /= 2;

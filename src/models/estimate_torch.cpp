@@ -57,17 +57,11 @@ Result<void> convert(Model& model, const std::string& type) {
   return {};
 }
 
-/// In which the model computes, and keeps its cache.
-const char* number_format(const Model& model) {
-  constexpr double nearly_float = 3.9;
-  const double bytes = static_cast<double>(model.weights.in_file());
-  return model.weights.parameters > 0 && bytes / model.weights.parameters > nearly_float ? "f32" : "bf16";
-}
-
 Result<TransformersOptions> resolve(const EstimateRequest& given, const Model& model, const GpuSpec& gpus) {
   const auto context = context_of(given, model.shape);
   if (!context) return fail(context.error());
-  const auto cache = parse_cache_type("kv_type_k", given.key_type == "f16" ? number_format(model) : given.key_type);
+  const std::string own_format = model.weights.are_of_32_bits() ? "f32" : "bf16";
+  const auto cache = parse_cache_type("kv_type_k", given.key_type == "f16" ? own_format : given.key_type);
   const auto split = parse_split(given.split, gpus);
   if (!cache) return fail(cache.error());
   if (!split) return fail(split.error());

@@ -45,6 +45,15 @@ std::vector<std::string> weight_notes(const Json& config, const Json& text) {
   return notes;
 }
 
+/// Of the dimensions.
+std::vector<std::string> shape_notes(const Json& text, const ModelShape& shape) {
+  std::vector<std::string> notes;
+  JsonNumbers numbers(text);
+  if (auto note = HfLayers(text, numbers).note(shape.layers.size()); !note.empty()) notes.push_back(std::move(note));
+  if (!is_known_architecture(shape.architecture)) notes.push_back(unknown_architecture_note(shape.architecture));
+  return notes;
+}
+
 Result<Model> model_of(const Json& config) {
   if (is_set(config, "is_encoder_decoder") || has_encoder(text_at(config, "model_type")))
     return fail(ErrorCode::Unsupported, kNoEncoders);
@@ -58,21 +67,18 @@ Result<Model> model_of(const Json& config) {
   if (!weights) return fail(std::move(weights.error()));
   auto tensors = tensors_of(shape, *weights, hints.file_type);
   auto notes = weight_notes(config, text);
-  if (auto note = HfLayers(text, numbers).note(shape.layers.size()); !note.empty()) notes.push_back(std::move(note));
-  if (!is_known_architecture(shape.architecture)) notes.push_back(unknown_architecture_note(shape.architecture));
+  for (auto& note : shape_notes(text, shape)) notes.push_back(std::move(note));
   return Model{std::move(shape), *std::move(weights), std::move(tensors), hints.small.has_value(), true,
                std::move(notes)};
 }
 
-/// With the weights that the tensors have.
-Model with_tensors(Model model, const std::vector<SafetensorsTensor>& tensors) {
+/// With the weights that the tensors have; nothing is assumed of them then.
+Model with_tensors(Model model, const std::vector<SafetensorsTensor>& tensors, const Json& config) {
   const double told_by_dimensions = model.weights.parameters;
   model.weights = fitted(weights_of(tensors), model.shape.layers.size());
   if (model.weights.parameters == 0) model.weights.parameters = told_by_dimensions;
   model.tensors = tensors_of(model.shape, model.weights, "");
-  model.notes.clear();
-  if (!is_known_architecture(model.shape.architecture))
-    model.notes.push_back(unknown_architecture_note(model.shape.architecture));
+  model.notes = shape_notes(text_part(config), model.shape);
   return model;
 }
 
@@ -94,7 +100,8 @@ Result<Model> load_hf_model(const std::filesystem::path& path) {
                 format_text("{}: there is no such file, which tells the model's dimensions: get it from where the "
                             "weights come from",
                             config.string()));
-  auto model = text ? parse_hf_config(*text) : fail(text.error());
+  const auto json = text ? parse_json_object(*text) : fail(text.error());
+  auto model = json ? model_of(*json) : fail(json.error());
   if (!model) return fail(std::move(model.error()).with_context(config.string()));
   if (model->shape.name.empty())
     model->shape.name = std::filesystem::absolute(folder, code).lexically_normal().filename().string();
@@ -102,7 +109,7 @@ Result<Model> load_hf_model(const std::filesystem::path& path) {
   auto tensors = read_safetensors_model(path);
   if (!tensors && is_folder && tensors.error().code() == ErrorCode::NotFound) return model;
   if (!tensors) return fail(std::move(tensors.error()));
-  return with_tensors(*std::move(model), *tensors);
+  return with_tensors(*std::move(model), *tensors, *json);
 }
 
 }  // namespace dualgpuopt::memory

@@ -79,6 +79,11 @@ Bytes ModelWeights::all_layers() const { return std::accumulate(layers.begin(), 
 
 Bytes ModelWeights::in_file() const { return input + layer_input + all_layers() + output - (tied ? input : 0); }
 
+bool ModelWeights::are_of_32_bits() const {
+  constexpr double nearly = 3.9;  // bytes
+  return parameters > 0 && static_cast<double>(in_file()) / parameters > nearly;
+}
+
 ModelWeights weights_of(const GgufHeader& header) {
   ModelWeights weights;
   bool has_output = false;

@@ -104,6 +104,11 @@ TEST(HfModel, IsAFolderWithOrWithoutWeights) {
     EXPECT_EQ(with->weights.layers.size(), 28U);
   }
   EXPECT_TRUE(load_hf_model(config.path())->weights.is_estimate) << "only the configuration was asked for";
+  std::ofstream(config.path()) << R"({"model_type": "zebra", "hidden_size": 64, "num_hidden_layers": 1,
+    "num_attention_heads": 4, "vocab_size": 9, "layer_types": ["fancy"]})";
+  EXPECT_THAT(load_hf_model(config.folder())->notes,
+              ::testing::ElementsAre(HasSubstr("\"fancy\" of layer 0"), HasSubstr("\"zebra\" is not known")))
+      << "what is assumed of the dimensions, and not of the weights, which are told";
 }
 
 }  // namespace

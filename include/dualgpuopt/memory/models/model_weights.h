@@ -24,6 +24,8 @@ struct ModelWeights {
   [[nodiscard]] Bytes all_layers() const;
   /// Bytes of the file: a tied output is in it once.
   [[nodiscard]] Bytes in_file() const;
+  /// Whether they are kept in 32 bits, but for a few.
+  [[nodiscard]] bool are_of_32_bits() const;
 };
 
 /// Exact: from the tensors' names and sizes.
@@ -32,13 +34,13 @@ struct ModelWeights {
 /// One entry for every layer: none is missing, and what lies in layers beyond counts with the output.
 [[nodiscard]] ModelWeights fitted(ModelWeights weights, std::size_t layers);
 
-/// What a log tells of a file that is not at hand.
 /// What quantisers of Hugging Face's models make smaller; all else is in bfloat16.
 struct SmallLayers {
   double bytes_per_element = 2;
   bool experts_alone = false;  ///< Not attention and dense parts.
 };
 
+/// What a log tells of a file that is not at hand.
 struct WeightHints {
   std::string file_type;                  ///< "Q4_K - Medium", "q8_0"; empty: f16.
   std::optional<Bytes> file_bytes;        ///< Then the layers are scaled to it.
